@@ -224,7 +224,10 @@ _UNIT = {  # price of one unit; resellers set their own, so other hosts have non
 
 def unit_price(base_url: str) -> Price | None:
     """What one price unit costs at this base URL (or `DEMO_HOST`); None where nobody says."""
-    return _UNIT.get(urlsplit(base_url).hostname or base_url)
+    try:
+        return _UNIT.get(urlsplit(base_url).hostname or base_url)
+    except ValueError:  # not an address at all
+        return None
 
 
 def estimate(name: str, *, picture: bool, n: int, base_url: str) -> Price | None:

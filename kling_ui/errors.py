@@ -115,8 +115,10 @@ def refusal(code: int | None, status: int, *, bare: bool = False) -> type[KlingE
 
     `code` is Kling's own; without one the HTTP `status` decides. `bare`: the reply had no body,
     which makes a 429 a throttle. A 5xx always stays ambiguous, whatever code it carries."""
-    if status >= 500 or status == 408:
+    if status >= 500:
         return KlingDown if code in (5000, 5001, 5002) or code is None else NoAnswer
+    if status == 408:
+        return NoAnswer
     if code in _KINDS:
         return _KINDS[code]
     if status == 429:
@@ -126,7 +128,9 @@ def refusal(code: int | None, status: int, *, bare: bool = False) -> type[KlingE
     return _BY_STATUS.get(status, BadRequest if 300 <= status < 500 else Refused)
 
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]+")
+_CONTROL = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff]+"
+)
 _SECRET = re.compile(r"(?i)(bearer\s+)\S+|\b(sk|api-key)-[\w-]{6,}|\beyJ[\w-]{8,}(\.[\w-]*){0,2}")
 
 
@@ -279,6 +283,16 @@ CASES: dict[str, Case] = {
     "bad_picture": Case(
         Text("Kling could not use the reference picture", "可灵无法使用该参考图"),
         Text("Choose another picture.", "请换一张图片。"),
+    ),
+    "reference_gone": Case(
+        Text("The reference picture is no longer here", "参考图已不在本机"),
+        Text(
+            "Nothing was sent. Add it again and generate.", "未发送任何内容。请重新添加后再生成。"
+        ),
+    ),
+    "held": Case(
+        Text("Not sent yet: the program was stopped for a while", "尚未发送：程序曾停止了一段时间"),
+        Text("Send it now, or cancel it.", "可以现在发送，或取消。"),
     ),
     "no_pictures": Case(
         Text("Kling finished without a picture", "可灵已完成，但没有返回图片"),

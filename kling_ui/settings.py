@@ -134,13 +134,19 @@ class Settings:
             _ = parts.port
         except ValueError:
             return False
-        if not parts.hostname or parts.username or parts.query or parts.fragment:
+        if not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
             return False
         plain_is_fine = self.loopback_api or self.allow_private_hosts
         return parts.scheme == "https" or (parts.scheme == "http" and plain_is_fine)
 
     def without_key(self) -> Settings:
         return replace(self, api_key=Secret(), access_key=Secret(), secret_key=Secret())
+
+
+def quiet_gradio(uploads: Path) -> None:
+    """Gradio reads its own environment: no telemetry, and uploads below our data folder."""
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ.setdefault("GRADIO_TEMP_DIR", str(uploads))
 
 
 def trimmed(url: str) -> str:

@@ -62,6 +62,8 @@ class RemotePicture:
         """None where the item names no picture."""
         if not isinstance(item, Mapping) or not isinstance(item.get("url"), str):
             return None
+        if not item["url"].strip():
+            return None
         index, mark = item.get("index"), item.get("watermark_url")
         return cls(
             url=item["url"],
@@ -103,7 +105,7 @@ class Answer:
         if not isinstance(data, Mapping):
             return None
         task_id = data.get("task_id") or data.get("id")
-        if not isinstance(task_id, str | int) or isinstance(task_id, bool):
+        if not isinstance(task_id, str | int) or isinstance(task_id, bool) or not task_id:
             return None
         status = _word(data.get("task_status") or data.get("status")).lower() or "submitted"
         info, result = _mapping(data.get("task_info")), _mapping(data.get("task_result"))

@@ -22,7 +22,7 @@ _GOLDEN = 0.6180339887
 
 def smooth(low: float, high: float, value: Field) -> Field:
     """0 below `low`, 1 above `high` and an S-curve between; `low` may be the larger one."""
-    step = np.clip((value - np.float32(low)) / np.float32(high - low), 0, 1)
+    step: Field = np.clip((value - np.float32(low)) / np.float32(high - low), 0, 1)
     return step * step * (3 - 2 * step)
 
 
@@ -102,6 +102,24 @@ class Canvas:
         for channel, value in zip(self.rgb, colour, strict=True):
             channel += (1 - channel) * np.float32(value) * np.float32(mask)
 
+    def stamp(self, colour: Colour, stencil: Stencil, strength: float = 1.0) -> None:
+        """Cover with a colour where the stencil has shapes."""
+        rows, columns, mask = stencil.part(0.0)
+        mask = mask * np.float32(strength)
+        for channel, value in zip(self.rgb, colour, strict=True):
+            part = channel[rows, columns]
+            part += (np.float32(value) - part) * mask
+
+    def shine(
+        self, colour: Colour, stencil: Stencil, strength: float = 1.0, radius: float = 0.0
+    ) -> None:
+        """Add light where the stencil has shapes, or within `radius` around them."""
+        rows, columns, mask = stencil.part(radius)
+        mask = mask * np.float32(strength)
+        for channel, value in zip(self.rgb, colour, strict=True):
+            part = channel[rows, columns]
+            part += (1 - part) * np.float32(value) * mask
+
     def shade(self, mask: Field | float) -> None:
         """Darken to black where the mask is 1."""
         self.rgb *= 1 - np.float32(mask)
@@ -152,13 +170,13 @@ class Canvas:
         return Stencil(self.width, self.height)
 
     def blurred(self, mask: Field, radius: float) -> Field:
-        """The mask out of focus, worked out on a smaller copy."""
-        small = max(1, int(radius * self.short / 3))
-        size = max(1, self.width // small), max(1, self.height // small)
-        picture = Image.fromarray((mask * 255).astype(np.uint8))
-        picture = picture.resize(size, Image.Resampling.BOX)
-        picture = picture.filter(ImageFilter.GaussianBlur(radius * self.short / small))
-        return resized(np.asarray(picture, np.float32) / np.float32(255), self.width, self.height)
+        """A mask, or a part of one, out of focus; worked out on a smaller copy."""
+        share = max(1, int(radius * self.short / 3))
+        height, width = mask.shape
+        small = Image.fromarray((mask * 255).astype(np.uint8)).reduce(share)
+        small = small.filter(ImageFilter.GaussianBlur(radius * self.short / share))
+        large = small.resize((width, height), Image.Resampling.BICUBIC)
+        return np.asarray(large, np.float32) / np.float32(255)
 
     def mirror(self, horizon: float, squeeze: float = 1.0) -> None:
         """Copy what stands above the horizon, upside down, below it."""
@@ -184,20 +202,51 @@ class Stencil:
         self._across, self._down, self._unit = width * 2, height * 2, min(width, height) * 2
         self._picture = Image.new("L", (self._across, self._down))
         self._draw = ImageDraw.Draw(self._picture)
+        self._reach: list[tuple[float, float, float, float]] = []
 
-    def _pixels(self, points: Iterable[Point]) -> list[Point]:
-        return [(x * self._across, y * self._down) for x, y in points]
+    def _pixels(self, points: Iterable[Point], margin: float = 1.0) -> list[Point]:
+        pixels = [(x * self._across, y * self._down) for x, y in points]
+        across, down = zip(*pixels, strict=True)
+        self._reach.append(
+            (min(across) - margin, min(down) - margin, max(across) + margin, max(down) + margin)
+        )
+        return pixels
 
     def polygon(self, points: Iterable[Point], value: float = 1.0) -> None:
         self._draw.polygon(self._pixels(points), fill=round(value * 255))
 
     def stroke(self, points: Iterable[Point], thickness: float, value: float = 1.0) -> None:
         width = max(1, round(thickness * self._unit))
-        self._draw.line(self._pixels(points), round(value * 255), width, joint="curve")
+        self._draw.line(self._pixels(points, width), round(value * 255), width, joint="curve")
 
     def disc(self, x: float, y: float, radius: float, value: float = 1.0) -> None:
-        centre, reach = (x * self._across, y * self._down), radius * self._unit
+        reach = radius * self._unit
+        (centre,) = self._pixels(((x, y),), reach + 1)
         self._draw.circle(centre, reach, fill=round(value * 255))
 
     def mask(self) -> Field:
         return np.asarray(self._picture.reduce(2), np.float32) / np.float32(255)
+
+    def part(self, radius: float) -> tuple[slice, slice, Field]:
+        """Rows, columns and mask of the part that has shapes, blurred by a radius."""
+        blur = radius * self._unit / 2
+        left, top, right, bottom = self._box(blur * 3)
+        if right <= left or bottom <= top:
+            return slice(0, 0), slice(0, 0), np.zeros((0, 0), np.float32)
+        small = self._picture.reduce(2, (left * 2, top * 2, right * 2, bottom * 2))
+        if blur:
+            small = small.filter(ImageFilter.BoxBlur(blur)).filter(ImageFilter.BoxBlur(blur))
+        mask = np.asarray(small, np.float32) / np.float32(255)
+        return slice(top, bottom), slice(left, right), mask
+
+    def _box(self, margin: float) -> tuple[int, int, int, int]:
+        """Left, top, right and bottom of all shapes, in pixels of the canvas."""
+        if not self._reach:
+            return 0, 0, 0, 0
+        left, top, right, bottom = zip(*self._reach, strict=True)
+        return (
+            max(0, int(min(left) / 2 - margin)),
+            max(0, int(min(top) / 2 - margin)),
+            min(self._across // 2, ceil(max(right) / 2 + margin)),
+            min(self._down // 2, ceil(max(bottom) / 2 + margin)),
+        )

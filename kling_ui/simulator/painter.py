@@ -40,7 +40,7 @@ def paint(
 
 def _developed(canvas: Canvas) -> Image.Image:
     """The canvas as 8-bit pixels, with darker corners and a grain that hides every band."""
-    strength = 5.0 if canvas.asks("grain", "film", "胶片", "膠片") else 2.2
+    strength = 5.0 if canvas.asks("grain", "film", "胶片", "膠片") else 1.4
     grain = canvas.random.random((canvas.height, canvas.width), np.float32)
     grain += canvas.random.random((canvas.height, canvas.width), np.float32)
     grain = (grain - 1) * np.float32(strength) + 0.5

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .words import mentions, place
 
-Field = NDArray[np.float32]
+Field = NDArray[np.floating[Any]]
 Colour = tuple[float, float, float]
 
 
@@ -34,9 +36,10 @@ def lab_to_rgb(lab: Field) -> Field:
     red = 4.0767417 * long - 3.3077116 * middle + 0.23096993 * short
     green = -1.268438 * long + 2.6097574 * middle - 0.34131940 * short
     blue = -0.00419609 * long - 0.7034186 * middle + 1.7076147 * short
-    linear = np.clip(np.stack((red, green, blue)), 0, 1)
+    linear: Field = np.clip(np.stack((red, green, blue)), 0, 1)
     curved = 1.055 * linear ** (1 / 2.4) - 0.055
-    return np.where(linear <= 0.0031308, linear * 12.92, curved).astype(np.float32)
+    rgb: Field = np.where(linear <= 0.0031308, linear * 12.92, curved).astype(np.float32)
+    return rgb
 
 
 def _lab(colour: Colour) -> Field:
@@ -91,9 +94,14 @@ class Palette:
         knots = np.arange(len(self.tones))
         return lab_to_rgb(np.stack([np.interp(where, knots, row) for row in labs]))
 
+    @cached_property
+    def _scale(self) -> list[list[float]]:
+        shades: list[list[float]] = self.ramp(steps=201).T.tolist()
+        return shades
+
     def tone(self, position: float) -> Colour:
-        red, green, blue = self.ramp(position, position, 1)[:, 0]
-        return float(red), float(green), float(blue)
+        red, green, blue = self._scale[round(min(max(position, 0.0), 1.0) * 200)]
+        return red, green, blue
 
     def dyed(self, dye: Colour, amount: float = 0.85) -> Palette:
         return replace(
@@ -121,7 +129,7 @@ PALETTES = {
     "dusk": _palette("16122c 40295a 8f4a76 e58d78 fcd6a4", "fff0cf", "ff9460", (0.1, 1.0)),
     "night": _palette("060a1a 0f1b3b 1d3a66 3f7093 93bdc6", "eaf4ea", "6fe3b4", (0.0, 0.62)),
     "desert": _palette("3a1a20 833a2a c96f42 ecb47c fae3c0", "fff4dc", "3f7f8c", (0.5, 1.0)),
-    "dry noon": _palette("4a2a22 a3603c dba368 a9cfd6 eef3ea", "fffbe8", "d9552f", (0.6, 1.0)),
+    "dry noon": _palette("4a2a22 a3603c dba368 74b0ca f1f3e6", "fffbe8", "d9552f", (0.74, 1.0)),
     "mist": _palette("14231f 335247 6f9180 b4c9b6 eef1df", "fffbe6", "d98a4a", (0.55, 1.0)),
     "bamboo": _palette("10241a 2b5a36 6b9a58 b6cf95 f2f3d6", "fffbe0", "d9a441", (0.55, 1.0)),
     "autumn": _palette("2a1a1c 6e3a2c b8743f e6b777 fbeacb", "fff4d8", "c8452f", (0.5, 1.0)),
@@ -133,7 +141,7 @@ PALETTES = {
     "violet": _palette("0d0820 2c1656 6536a4 ab82e0 ecdcfb", "fff0fb", "58d6e6", (0.0, 1.0)),
     "silk": _palette("1a1030 55246a c2477c f49a7a fde6c4", "fff6e6", "2aa6a4", (0.0, 1.0)),
     "tide": _palette("071b33 0f4c75 2f93a8 9ad3c4 f6f1da", "fffbe8", "f08a5d", (0.0, 1.0)),
-    "spring": _palette("17302a 3f6f4a 93b56e d9dea6 fbf3dc", "fff8de", "e5566d", (0.55, 1.0)),
+    "spring": _palette("17302a 3f6f4a 93b56e f0cdb4 fdf3e0", "fff6e0", "e5566d", (0.74, 1.0)),
     "rain": _palette("0c1820 21394a 4b6b7c 93a9ae d8dcd2", "ffd596", "e8703a", (0.2, 0.8)),
 }
 

@@ -1,0 +1,15 @@
+"""Pictures in and out: a reference cleaned for sending, results fetched, verified and kept."""
+
+from .download import Downloader, Fetched, NotFetched
+from .folder import Kept, PictureFolder
+from .reference import Reference, clean_reference
+
+__all__ = [
+    "Downloader",
+    "Fetched",
+    "Kept",
+    "NotFetched",
+    "PictureFolder",
+    "Reference",
+    "clean_reference",
+]

@@ -1,0 +1,222 @@
+"""The pictures on disk: originals byte for byte, their renditions, the references sent."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import os
+import re
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+from weakref import WeakValueDictionary
+
+from PIL import Image
+
+from ..text import Text
+from . import pixels
+from .download import Downloader, Fetched, NotFetched
+from .reference import Reference, clean_reference
+
+Side = Literal[480, 1280]  # the longest side of a rendition, in pixels
+
+MOST_PIXELS = 64_000_000
+_SIDES: tuple[Side, ...] = tuple(sorted(get_args(Side), reverse=True))
+_SUFFIXES = {"PNG": "png", "JPEG": "jpg", "WebP": "webp"}
+_ID = re.compile(r"[0-9a-f]{32}")
+_ORIGINAL = re.compile(r"[0-9a-f]{32}\.(png|jpg|webp)")
+_REFERENCE = re.compile(r"[0-9a-f]{64}\.(png|jpg)")
+
+
+A_DAY = 24 * 3600.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A result picture on disk; `file` is its name, `width` and `height` are as it is seen."""
+
+    file: str
+    media_type: str
+    bytes: int
+    sha256: str
+    width: int
+    height: int
+
+
+class PictureFolder:
+    """Below `root`: ``originals/<id>.png|jpg|webp``, ``renditions/<id>-<side>.webp`` and
+    ``references/<sha256>.png|jpg``. A name that is not one of ours is FileNotFoundError.
+
+    Pixels are worked on two pictures at a time, whoever asks. Belongs to one event loop."""
+
+    def __init__(self, root: Path) -> None:
+        _private(root)
+        self._originals = _private(root / "originals")
+        self._renditions = _private(root / "renditions")
+        self._references = _private(root / "references")
+        self._turns = asyncio.Semaphore(2)
+        self._busy: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def tidy(self, *, references: Collection[str] = ()) -> None:
+        """Remove what a crash left half written, and references that were uploaded more than a
+        day ago and are not among those that tasks speak of. Only before anything is fetched."""
+        for folder in (self._originals, self._renditions, self._references):
+            for part in folder.glob("*.part"):
+                part.unlink(missing_ok=True)
+        for path in self._references.iterdir():
+            if path.name not in references and time.time() - path.stat().st_mtime > A_DAY:
+                path.unlink(missing_ok=True)
+
+    async def keep(self, url: str, *, downloader: Downloader, picture_id: str) -> Kept:
+        """Fetch, verify, put in place, make the renditions. `picture_id`: 32 hex digits. Doing it
+        again is harmless. Raises NotFetched, and OSError when the disk does not take it."""
+        if not _ID.fullmatch(picture_id):
+            raise ValueError("a picture's id is 32 hex digits")
+        part = self._originals / f"{picture_id}.{os.getpid()}.part"
+        async with self._lock(picture_id):
+            try:
+                fetched = await downloader.fetch(url, part)
+                async with self._turns:
+                    return await asyncio.to_thread(self._settle, part, picture_id, fetched)
+            finally:
+                part.unlink(missing_ok=True)
+
+    def original(self, file: str) -> Path:
+        """Where the original is, or would be."""
+        if not _ORIGINAL.fullmatch(file):
+            raise FileNotFoundError("no such picture")
+        return self._originals / file
+
+    async def rendition(self, file: str, side: Side) -> Path:
+        """A WebP without metadata, its longer side at most `side`, never upscaled; made now if
+        there is none. Raises FileNotFoundError where there is no original."""
+        original = self.original(file)
+        path = self._rendition(original.stem, side)
+        if path.exists():
+            return path
+        if not original.exists():  # perhaps on its way: not waited for
+            raise FileNotFoundError("no such picture")
+        async with self._lock(original.stem):
+            if not path.exists():
+                async with self._turns:
+                    await asyncio.to_thread(self._render_anew, original)
+        return path
+
+    async def forget(self, file: str) -> None:
+        """Delete the original and its renditions, as far as they are there."""
+        original = self.original(file)
+        paths = [original, *(self._rendition(original.stem, side) for side in _SIDES)]
+        async with self._lock(original.stem):
+            for path in paths:
+                await asyncio.to_thread(path.unlink, missing_ok=True)
+
+    async def receive(self, source: bytes | Path) -> Reference | Text:
+        """`clean_reference` off the event loop, in turn with the other work on pixels."""
+        async with self._turns:
+            return await asyncio.to_thread(clean_reference, source)
+
+    def keep_reference(self, reference: Reference) -> str:
+        """Its name, by which `reference` finds it again. Equal pictures are stored once."""
+        path = self._references / reference.name
+        if not path.exists():
+            _write(path, reference.data)
+        return path.name
+
+    def reference(self, name: str) -> bytes:
+        """Raises FileNotFoundError."""
+        return self.reference_path(name).read_bytes()
+
+    def reference_path(self, name: str) -> Path:
+        """Where a reference is, or would be."""
+        if not _REFERENCE.fullmatch(name):
+            raise FileNotFoundError("no such reference")
+        return self._references / name
+
+    def forget_reference(self, name: str) -> None:
+        self.reference_path(name).unlink(missing_ok=True)
+
+    def _lock(self, picture_id: str) -> asyncio.Lock:
+        return self._busy.setdefault(picture_id, asyncio.Lock())
+
+    def _rendition(self, picture_id: str, side: Side) -> Path:
+        return self._renditions / f"{picture_id}-{side}.webp"
+
+    def _settle(self, part: Path, picture_id: str, fetched: Fetched) -> Kept:
+        """The original first: it is paid for, while renditions can be made at any time."""
+        kind, image = _verified(part)
+        original = self._originals / f"{picture_id}.{_SUFFIXES[kind]}"
+        _sync(part)
+        os.replace(part, original)
+        _sync_folder(self._originals)
+        with contextlib.suppress(OSError):
+            self._render(image, picture_id)
+        return Kept(
+            file=original.name,
+            media_type=f"image/{kind.lower()}",
+            bytes=fetched.bytes,
+            sha256=fetched.sha256,
+            width=image.width,
+            height=image.height,
+        )
+
+    def _render_anew(self, original: Path) -> None:
+        try:
+            self._render(_verified(original)[1], original.stem)
+        except NotFetched as error:
+            raise FileNotFoundError("the original cannot be read") from error
+
+    def _render(self, image: Image.Image, picture_id: str) -> None:
+        """All sizes, the larger one first and the others from it."""
+        for side in _SIDES:
+            image = pixels.srgb(pixels.shrink(image, side))
+            image.info.clear()
+            file = io.BytesIO()
+            image.save(file, "WEBP", quality=82)
+            _write(self._rendition(picture_id, side), file.getvalue())
+
+
+def _verified(path: Path) -> tuple[str, Image.Image]:
+    """A file's real kind and its pixels. Raises NotFetched."""
+    with path.open("rb") as file:
+        kind = pixels.kind_of(file.read(4096))
+        if kind not in _SUFFIXES:
+            raise NotFetched("not a picture")
+        file.seek(0)
+        try:
+            return kind, pixels.decode(file, kind, most=MOST_PIXELS)
+        except pixels.Unusable as error:
+            raise NotFetched(f"not a picture: {error}") from error
+
+
+def _private(folder: Path) -> Path:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def _write(path: Path, data: bytes) -> None:
+    """All of it or nothing, also when the power goes."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(data)
+        _sync(part)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """So that the new name survives a power cut; not every file system can."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,163 @@
+"""From a file's bytes to pixels that are safe to hold, and to colours everybody sees alike."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable
+from typing import IO
+
+from PIL import Image, ImageCms, ImageOps
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from ..text import Text
+
+BROKEN = Text(
+    "The picture is damaged or cut short and cannot be read. Save it again or choose another.",
+    "图片已损坏或不完整，无法读取。请重新保存，或换一张图片。",
+)
+ANIMATED = Text(
+    "This PNG is an animation of {frames} frames. Save one frame as a picture.",
+    "这个 PNG 是含 {frames} 帧的动画，请将其中一帧另存为图片。",
+)
+MANY_PIXELS = Text(
+    "The picture has {width} × {height} pixels, {megapixels} million; "
+    "at most {limit} million are taken.",
+    "图片为 {width} × {height} 像素，共 {megapixels} 百万像素，最多 {limit} 百万像素。",
+)
+
+
+class Unusable(Exception):
+    """A file that does not become pixels; `why` is the sentence for the user."""
+
+    def __init__(self, why: Text) -> None:
+        super().__init__(why.en)
+        self.why = why
+
+
+# Opened by class and not by Image.open: no other format is ever tried, and the pixel limit is
+# ours alone instead of a process-wide one that speaks in warnings.
+_READERS: dict[str, Callable[[IO[bytes]], ImageFile]] = {
+    "PNG": PngImageFile,
+    "JPEG": JpegImageFile,
+    "WebP": WebPImageFile,
+}
+_HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+
+
+def kind_of(head: bytes) -> str:
+    """What a file really is by its first 4 kB: PNG, JPEG, WebP, GIF, TIFF, BMP, HEIC, AVIF, PDF,
+    SVG; empty when it is nothing of these."""
+    for start, kind in (
+        (b"\x89PNG\r\n\x1a\n", "PNG"),
+        (b"\xff\xd8\xff", "JPEG"),
+        (b"GIF8", "GIF"),
+        (b"II*\0", "TIFF"),
+        (b"MM\0*", "TIFF"),
+        (b"%PDF-", "PDF"),
+    ):
+        if head.startswith(start):
+            return kind
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WebP"
+    if head[:2] == b"BM" and head[6:10] == bytes(4):
+        return "BMP"
+    if head[4:8] == b"ftyp":
+        return "AVIF" if head[8:12] == b"avif" else "HEIC" if head[8:12] in _HEIF else ""
+    text = head[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()
+    return "SVG" if text.startswith(b"<") and b"<svg" in text else ""
+
+
+def decode(file: IO[bytes], kind: str, *, most: int, still: bool = False) -> Image.Image:
+    """The picture in full, upright, 8 bits a channel: L, RGB, CMYK or RGBA, with its colour
+    profile in ``info``. More than `most` pixels are refused from the header, before any is
+    decoded; with `still` so is an animated PNG. Raises `Unusable`."""
+    try:
+        image = _READERS[kind](file)
+        _check(image, most=most, still=still)
+        image.load()
+        return _plain(_upright(image))
+    except Unusable:
+        raise
+    except Exception as error:  # a broken file trips Pillow into nearly any exception
+        raise Unusable(BROKEN) from error
+
+
+def _check(image: ImageFile, *, most: int, still: bool) -> None:
+    width, height = image.size
+    if width * height > most:
+        megapixels = -(-width * height // 100_000) / 10
+        raise Unusable(
+            MANY_PIXELS.fill(
+                width=width, height=height, megapixels=megapixels, limit=most // 1_000_000
+            )
+        )
+    frames = getattr(image, "n_frames", 1)
+    if still and frames > 1:
+        raise Unusable(ANIMATED.fill(frames=frames))
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """As its EXIF orientation asks; unreadable EXIF asks for nothing."""
+    with contextlib.suppress(Exception):
+        ImageOps.exif_transpose(image, in_place=True)
+    return image
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):  # 16-bit greys: keep the upper eight bits
+        return image.convert("I").point(lambda grey: grey * (1 / 256)).convert("L")
+    if image.has_transparency_data:
+        return image.convert("RGBA")
+    return image if image.mode in {"L", "RGB", "CMYK"} else image.convert("RGB")
+
+
+def fitted(size: tuple[int, int], longest: int) -> tuple[int, int]:
+    """`size` with its longer side at most `longest`. The shorter side is rounded up, so that a
+    shape never becomes more extreme than it was."""
+    long = max(size)
+    if long <= longest:
+        return size
+    width, height = (-(-side * longest // long) for side in size)
+    return width, height
+
+
+def shrink(image: Image.Image, longest: int) -> Image.Image:
+    """Never larger than it was; the same object when it already fits."""
+    size = fitted(image.size, longest)
+    if size == image.size:
+        return image
+    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3)
+
+
+def srgb(image: Image.Image) -> Image.Image:
+    """In sRGB colours, RGB or RGBA, by the picture's own profile where that is usable."""
+    target = "RGBA" if image.mode == "RGBA" else "RGB"
+    profile = image.info.get("icc_profile")
+    if profile:
+        with contextlib.suppress(ImageCms.PyCMSError, OSError, ValueError, TypeError):
+            managed = ImageCms.profileToProfile(
+                image,
+                ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+                ImageCms.createProfile("sRGB"),
+                outputMode=target,
+            )
+            if managed:
+                return managed
+    return image.convert(target)
+
+
+def on_white(image: Image.Image) -> Image.Image:
+    if image.mode != "RGBA":
+        return image
+    page = Image.new("RGB", image.size, "white")
+    page.paste(image, mask=image.getchannel("A"))
+    return page
+
+
+def bare(image: Image.Image) -> Image.Image:
+    """The pixels and nothing else: no EXIF, place, profile or text goes along."""
+    return Image.frombytes(image.mode, image.size, image.tobytes())

@@ -1,0 +1,73 @@
+"""The history as the worker and the pages see it: asynchronous, and telling who watches."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from ..history import History, NewTask
+from ..task import Picture, State, Task
+
+T = TypeVar("T")
+
+
+class Records:
+    """Every change goes through here, so that every change is seen."""
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self._watchers: dict[str, set[asyncio.Event]] = {}
+
+    async def read(self, method: Callable[..., T], *values: Any, **named: Any) -> T:
+        return await asyncio.to_thread(method, *values, **named)
+
+    async def add(self, new: NewTask) -> tuple[Task, bool]:
+        task, fresh = await asyncio.to_thread(self.history.add, new)
+        self._tell(task)
+        return task, fresh
+
+    async def move(
+        self, task: Task, to: State, *, frm: Collection[State] | None = None, **changes: Any
+    ) -> Task | None:
+        """Compare-and-set from `frm` (default: the state `task` shows); None if it lost."""
+        origins = {task.state} if frm is None else frm
+        return self._tell(
+            await asyncio.to_thread(self.history.move, task.id, to, frm=origins, **changes)
+        )
+
+    async def note(self, task: Task, **changes: Any) -> Task:
+        """Change columns, but only where they differ. Gives the task as it is now."""
+        if all(getattr(task, name) == value for name, value in changes.items()):
+            return task
+        return self._tell(await asyncio.to_thread(self.history.note, task.id, **changes)) or task
+
+    async def keep_picture(self, picture: Picture) -> Task | None:
+        return self._tell(await asyncio.to_thread(self.history.keep_picture, picture))
+
+    async def delete(self, task_id: str, *, owner: str) -> Task | None:
+        return self._tell(await asyncio.to_thread(self.history.delete, task_id, owner=owner))
+
+    @contextmanager
+    def watching(self, owner: str) -> Iterator[asyncio.Event]:
+        """An event that is set at every change of this owner's tasks."""
+        event = asyncio.Event()
+        watchers = self._watchers.setdefault(owner, set())
+        watchers.add(event)
+        try:
+            yield event
+        finally:
+            watchers.discard(event)
+            if not watchers and self._watchers.get(owner) is watchers:
+                del self._watchers[owner]
+
+    def wake_all(self) -> None:
+        for watchers in self._watchers.values():
+            for event in watchers:
+                event.set()
+
+    def _tell(self, task: Task | None) -> Task | None:
+        for event in self._watchers.get(task.owner, ()) if task else ():
+            event.set()
+        return task

@@ -1,0 +1,190 @@
+"""Sends the queued tasks of one account. The only code that POSTs, and it POSTs a task once.
+
+The row is ``sending`` on disk before the socket opens. Another POST of the same task happens only
+where nothing can have been made: the connection was never made, or Kling said "too fast".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from base64 import b64encode
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from ..errors import KlingError, NoAnswer, NotSent, Refused, TooFast
+from ..fields import KEPT
+from ..pictures import PictureFolder
+from ..request import ImageRequest
+from ..task import Answer, State, Task
+from .accounts import Account
+from .records import Records
+
+log = logging.getLogger(__name__)
+
+OURS = "kui1-"  # every external task id that we made begins with it
+AT_ONCE = 8  # creates on the wire
+EXPIRY = 15 * 60  # seconds of trying in vain before a task that was never sent expires
+LONGEST_PAUSE = 60.0
+LAST_MOMENT = 3.0  # seconds for creates on the wire when the program stops
+RETRY_AFTER_CEILING = 120.0
+
+
+class Sender:
+    """`sent` is called with every task that Kling has, or may have, from then on."""
+
+    def __init__(
+        self,
+        account: Account,
+        records: Records,
+        folder: PictureFolder,
+        *,
+        sent: Callable[[Task], None],
+    ) -> None:
+        self.account, self._records, self._folder, self._sent = account, records, folder, sent
+        self._queue: deque[Task] = deque()
+        self._flying: set[asyncio.Task[None]] = set()
+        self._work, self._wire = asyncio.Event(), asyncio.Semaphore(AT_ONCE)
+        self._setbacks, self._not_before = 0, 0.0  # shared by all tasks of the account
+        self._trying_since: dict[str, float] = {}
+
+    def add(self, task: Task) -> None:
+        self._queue.append(task)
+        self._work.set()
+
+    async def run(self) -> None:
+        """Until cancelled; what is on the wire then is given a moment to be answered."""
+        try:
+            while True:
+                await self._work.wait()
+                await asyncio.sleep(max(0.0, self._not_before - time.monotonic()))
+                await self._wire.acquire()
+                if self._queue:
+                    self._start(self._queue.popleft())
+                else:
+                    self._wire.release()
+                    self._work.clear()
+        finally:
+            if self._flying:
+                await asyncio.wait(self._flying, timeout=LAST_MOMENT)
+
+    def _start(self, task: Task) -> None:
+        flight = asyncio.create_task(self._turn(task))
+        self._flying.add(flight)
+        flight.add_done_callback(self._flying.discard)
+
+    async def _turn(self, task: Task) -> None:
+        try:
+            await self._send(task)
+        except Exception:
+            log.exception("task %s: unexpected while sending", task.id)
+            await self._recover(task)
+        finally:
+            self._wire.release()
+
+    async def _recover(self, task: Task) -> None:
+        """After a fault of our own: try again what was not sent, look for what may have been."""
+        now = await self._records.read(self._records.history.get, task.id)
+        if now and now.state is State.SENDING:
+            self._sent(now)
+        elif now and now.state is State.QUEUED:
+            self._pause(None)
+            self.add(now)
+
+    async def _send(self, task: Task) -> None:
+        """One task from ``queued`` to a verdict, one commit before the POST and one after it."""
+        try:
+            payload = await self._payload(task)
+        except OSError as error:
+            log.warning("task %s: its reference picture is gone (%s)", task.id, error)
+            await self._records.move(task, State.REJECTED, case="reference_gone")
+            return
+        sending = await self._records.move(
+            task, State.SENDING, attempts=task.attempts + 1, sent=time.time()
+        )
+        if sending is None:
+            return  # cancelled, or another was first
+        try:
+            answer = await self.account.client.create(payload)
+        except Exception as error:
+            await self._not_accepted(sending, error)
+        else:
+            await self._accepted(sending, answer)
+
+    async def _payload(self, task: Task) -> dict[str, Any]:
+        request = ImageRequest(**{**task.request, "external_task_id": task.external_task_id})
+        if request.image.startswith(KEPT):
+            name = request.image.removeprefix(KEPT)
+            data = await asyncio.to_thread(self._folder.reference, name)
+            request = replace(request, image=b64encode(data).decode())
+        return request.payload()
+
+    async def _accepted(self, task: Task, answer: Answer) -> None:
+        self._setbacks = 0
+        self._trying_since.pop(task.id, None)
+        submitted = await self._records.move(
+            task,
+            State.SUBMITTED,
+            remote_id=answer.task_id,
+            remote_status=answer.status,
+            request_id=answer.request_id,
+            case="",
+            detail="",
+        )
+        if submitted:
+            self._sent(submitted)
+
+    async def _not_accepted(self, task: Task, error: Exception) -> None:
+        match error:
+            case NotSent() | TooFast():
+                await self._again(task, error)
+            case Refused() if self._ours_exists(task, error):
+                await self._unconfirmed(task, error)
+            case Refused():
+                self._setbacks = 0
+                self._trying_since.pop(task.id, None)
+                await self._records.move(task, State.REJECTED, **_words(error))
+            case NoAnswer():
+                await self._unconfirmed(task, error)
+            case _:
+                log.exception("task %s: unexpected while sending", task.id, exc_info=error)
+                await self._unconfirmed(task, KlingError(case="unexpected"))
+
+    @staticmethod
+    def _ours_exists(task: Task, error: Refused) -> bool:
+        """Kling holds a task under an id only we can have made: it was accepted after all."""
+        return task.external_task_id.startswith(OURS) and "already exists" in error.detail
+
+    async def _unconfirmed(self, task: Task, error: KlingError) -> None:
+        unconfirmed = await self._records.move(task, State.UNCONFIRMED, **_words(error))
+        if unconfirmed:
+            self._sent(unconfirmed)
+
+    async def _again(self, task: Task, error: KlingError) -> None:
+        """Nothing was made: back to the queue, and the whole account pauses."""
+        now = time.monotonic()
+        since = self._trying_since.setdefault(task.id, now)
+        if isinstance(error, TooFast):
+            self._trying_since[task.id] = now  # waiting for a place does not count
+        elif now - since > EXPIRY:
+            await self._records.move(task, State.EXPIRED, **(_words(error) | {"case": "expired"}))
+            return
+        self._pause(error.retry_after)
+        queued = await self._records.move(task, State.QUEUED, sent=None, **_words(error))
+        if queued:
+            self._queue.appendleft(queued)
+            self._work.set()
+
+    def _pause(self, retry_after: float | None) -> None:
+        self._setbacks += 1
+        pause = 1 + random.uniform(0, min(LONGEST_PAUSE, 2.0**self._setbacks))
+        pause = max(pause, min(retry_after or 0, RETRY_AFTER_CEILING))
+        self._not_before = max(self._not_before, time.monotonic() + pause)
+
+
+def _words(error: KlingError) -> dict[str, str]:
+    return {"case": error.case, "detail": error.detail, "request_id": error.request_id}

@@ -1,0 +1,104 @@
+"""The named API for scripts: ``/submit``, ``/task``, ``/tasks``. A caller is its owner."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from ..fields import NOT_TEXT
+from ..studio import Problems, Studio
+from ..task import Task
+from ..text import Text
+from ..web.cards import error_of
+from ..web.language import language
+from ..web.links import base_of, picture_link
+from ..web.owner import owner_of
+from .form import Uploads
+
+NO_SUCH_TASK = Text("task_id: no such task of yours.", "task_id：没有这个任务。")
+NO_OWNER = Text(
+    "No identity: fetch /config first and keep its cookie, as gradio_client does.",
+    "没有身份：请先访问 /config 并保留其 Cookie（gradio_client 会自动处理）。",
+)
+NOT_AN_UPLOAD = Text("Neither an uploaded file nor a URL.", "既不是上传的文件，也不是链接。")
+
+
+def refuse(text: Text, request: gr.Request) -> gr.Error:
+    return gr.Error(text.of(language(request)), print_exception=False)
+
+
+def named(problems: Problems) -> Text:
+    """All problems in one sentence, each with its field's name."""
+    parts = [
+        Text(f"{name}: {p.en}", f"{name}：{p.zh}") if name else p for name, p in problems.items()
+    ]
+    whole = parts[0]
+    for part in parts[1:]:
+        whole = whole + part
+    return whole
+
+
+class Endpoints:
+    def __init__(self, studio: Studio, uploads: Uploads, upload_folder: Path) -> None:
+        self.studio, self.uploads, self.upload_folder = studio, uploads, upload_folder
+
+    async def submit(self, values: dict[str, Any], request: gr.Request) -> str:
+        """One new task; its id."""
+        owner = self._owner(request)
+        image = self._source(values.pop("image"), request)
+        draft, problems = await self.uploads.draft(values | image)
+        if "image_url" in problems:
+            problems["image"] = problems.pop("image_url")
+        outcome = problems or await self.studio.submit(draft, owner=owner)
+        if not isinstance(outcome, Task):
+            raise refuse(named(outcome), request)
+        return outcome.id
+
+    async def task(self, task_id: str, request: gr.Request) -> dict[str, Any]:
+        owner = self._owner(request)
+        found = await self.studio.task(str(task_id), owner=owner)
+        if found is None:
+            raise refuse(NO_SUCH_TASK, request)
+        return self._described(found, request)
+
+    async def tasks(self, request: gr.Request) -> list[dict[str, Any]]:
+        tasks = await self.studio.tasks(owner=self._owner(request), limit=1000)
+        return [self._described(task, request) for task in tasks]
+
+    def _owner(self, request: gr.Request) -> str:
+        owner = owner_of(request)
+        if not owner:
+            raise refuse(NO_OWNER, request)
+        return owner
+
+    def _source(self, image: Any, request: gr.Request) -> dict[str, Any]:
+        """`image` of a caller: nothing, a URL, or a file that lies in the upload folder."""
+        if isinstance(image, dict):
+            path = Path(str(image.get("path", ""))).resolve()
+            if path.is_relative_to(self.upload_folder.resolve()) and path.is_file():
+                return {"image": str(path)}
+            image = image.get("url") or ""
+            if not image:
+                raise refuse(named({"image": NOT_AN_UPLOAD}), request)
+        if image and not isinstance(image, str):
+            raise refuse(named({"image": NOT_TEXT}), request)
+        if image and not image.startswith(("http://", "https://")):
+            raise refuse(named({"image": NOT_AN_UPLOAD}), request)
+        return {"image_url": image or ""}
+
+    @staticmethod
+    def _described(task: Task, request: gr.Request) -> dict[str, Any]:
+        base, lang = base_of(request), language(request)
+        return {
+            "id": task.id,
+            "state": str(task.state),
+            "error": error_of(task).of(lang),
+            "request_id": task.request_id,
+            "images": [
+                base + picture_link(picture.id)
+                for picture in task.pictures
+                if not picture.watermarked
+            ],
+        }

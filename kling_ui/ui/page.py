@@ -1,0 +1,316 @@
+"""The page: what stands where, and which gesture leads to which function."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from ..request import SPECS, ImageRequest, rules
+from ..studio import Studio
+from ..task import Task
+from ..text import Lang, Text
+from ..web import Assets
+from ..web.language import language
+from ..web.links import base_of
+from ..web.owner import owner_of
+from .endpoints import Endpoints
+from .form import Form, Uploads
+from .speech import Speech, words
+from .stage import Stage
+
+EXAMPLES = (
+    (
+        Text("Café window", "咖啡馆窗边"),
+        Text(
+            "Café window on a rainy evening, neon reflections, bokeh",
+            "雨夜咖啡馆的窗边，霓虹倒影，柔焦光斑",
+        ),
+        "3:2",
+    ),
+    (
+        Text("Alpine lake", "高山湖泊"),
+        Text(
+            "Alpine lake at sunrise, mirror-still water, drifting mist",
+            "日出时的高山湖泊，水面如镜，薄雾飘动",
+        ),
+        "16:9",
+    ),
+    (
+        Text("Paper fox", "剪纸狐狸"),
+        Text(
+            "Paper-cut fox in a birch forest, layered, soft light",
+            "白桦林里的剪纸狐狸，层层叠叠，柔和光线",
+        ),
+        "1:1",
+    ),
+)
+FIRST_PROMPT = Text(
+    "A lighthouse on a basalt cliff at dusk, long exposure sea, film grain",
+    "黄昏时分玄武岩悬崖上的灯塔，长曝光海面，胶片颗粒",
+)
+MORE = Text("More — negative prompt, callback, task id", "更多：负向提示词、回调、任务 ID")
+REFERENCE = Text("optional · JPG/PNG up to 10 MB", "可选 · JPG/PNG，不超过 10 MB")
+GENERATE = Text("Generate", "生成")
+DEMO_BANNER = Text(
+    "Demo. No API key is set: pictures are drawn on this machine, nothing is sent or charged. "
+    "Set KLING_API_KEY and restart to use Kling.",
+    "演示模式。未设置 API 密钥：图片由本机绘制，不会发送任何内容，也不会产生费用。"
+    "设置 KLING_API_KEY 并重启后即可使用可灵。",
+)
+FOLD = (
+    '<button type="button" class="fold-head" aria-expanded="false"><span>${value}</span></button>'
+)
+QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+
+
+class Page:
+    """The whole page over one studio. `blocks` is what Gradio launches."""
+
+    def __init__(self, studio: Studio, assets: Assets, *, default_model: str) -> None:
+        self.studio, self.assets = studio, assets
+        self.speech = Speech()
+        self.uploads = Uploads(studio.folder)
+        with gr.Blocks(title="Kling Image Studio", analytics_enabled=False) as self.blocks:
+            self._header()
+            with gr.Row(elem_id="main", equal_height=False):
+                with gr.Column(elem_id="composer", scale=0, min_width=300):
+                    self.form = self._composer(default_model)
+                with gr.Column(elem_id="right", scale=1, min_width=300):
+                    self._right()
+            self._wire()
+            self._api(default_model)
+
+    def facts(self, lang: Lang) -> dict[str, Any]:
+        """What the page's scripts know before anything else runs."""
+        unit = self.studio.unit_price
+        return {
+            "lang": lang,
+            "words": words(lang),
+            "rules": rules(lang),
+            "unit": unit and {"amount": unit.amount, "currency": unit.currency},
+            "live": self.studio.account.live,
+            "host": self.studio.account.host,
+            "banner": self._banner(lang),
+            "first_prompt": FIRST_PROMPT.of(lang),
+        }
+
+    def _banner(self, lang: Lang) -> dict[str, str] | None:
+        if self.studio.blocked:
+            return {"kind": "error", "text": self.studio.blocked.of(lang)}
+        return None if self.studio.account.live else {"kind": "demo", "text": DEMO_BANNER.of(lang)}
+
+    # layout
+
+    def _header(self) -> None:
+        gr.HTML(
+            html_template=self.assets.text("header.html"),
+            apply_default_css=False,
+            padding=False,
+            elem_id="header",
+        )
+
+    def _composer(self, default_model: str) -> Form:
+        say = self.speech.say
+        form = Form(say, default_model=default_model)
+        form.place("prompt", lines=4, max_lines=12)
+        with gr.Row(elem_id="examples"):
+            self.examples = [
+                gr.Button(say(name), size="sm", elem_classes="chip") for name, _, _ in EXAMPLES
+            ]
+        form.place("image", sources=["upload", "clipboard"], height=132, buttons=[])
+        form.place_url()
+        with gr.Column(elem_id="reference-options", elem_classes="bare"):
+            form.place("image_reference")
+            with gr.Row(elem_classes="bare"):
+                form.place("image_fidelity", placeholder="0.5", min_width=120)
+                form.place("human_fidelity", placeholder="0.45", min_width=120)
+        form.place("model_name", allow_custom_value=True, filterable=True)
+        form.place("aspect_ratio", "n", "resolution")
+        with gr.Column(elem_id="more", elem_classes="fold"):
+            gr.HTML(value=str(say(MORE)), html_template=FOLD, padding=False)
+            with gr.Column(elem_classes="fold-body"):
+                form.place("negative_prompt", lines=2)
+                form.place("watermark_info", "callback_url", "external_task_id", "element_list")
+        self.generate = gr.Button(say(GENERATE), variant="primary", elem_id="generate")
+        gr.HTML(
+            html_template='<div id="hint"></div><div id="problems" role="alert"></div>',
+            apply_default_css=False,
+            padding=False,
+        )
+        return form
+
+    def _right(self) -> None:
+        gr.HTML(
+            html_template='<div id="banner" hidden></div>', apply_default_css=False, padding=False
+        )
+        with gr.Column(elem_id="stage"):
+            examples = [self.assets.link(name) for name in self.assets.names("examples")]
+            self.stage = Stage(self.speech.say, examples)
+        self.feed = gr.HTML(
+            html_template='<section id="feed"></section>',
+            js_on_load=self.assets.text("feed.js"),
+            apply_default_css=False,
+            padding=False,
+            elem_id="history",
+        )
+
+    # wires
+
+    def _wire(self) -> None:
+        self.nonce = gr.Textbox(visible=False)
+        self.report = gr.JSON(visible=False)
+        self.chosen = gr.Textbox(visible=False)
+        fields = self.form.components
+        self.generate.click(
+            self._generate,
+            inputs_kwargs={**fields, "nonce": self.nonce},
+            outputs=self.report,
+            js=f"(...v) => kling.pressed(v, {len(fields)})",
+            trigger_mode="multiple",
+            concurrency_limit=None,
+            **QUIET,
+        ).then(None, self.report, None, js="(report) => kling.report(report)", **QUIET)
+        fields["image"].upload(
+            self._check_upload, fields["image"], self.report, concurrency_limit=None, **QUIET
+        ).then(None, self.report, None, js="(report) => kling.report(report)", **QUIET)
+        self._wire_examples()
+        self._wire_rules()
+        self._wire_stage()
+
+    def _wire_examples(self) -> None:
+        targets = [self.form.components["prompt"], self.form.components["aspect_ratio"]]
+        for button, (_, prompt, ratio) in zip(self.examples, EXAMPLES, strict=True):
+            js = f"() => [kling.lang === 'zh' ? {prompt.zh!r} : {prompt.en!r}, {ratio!r}]"
+            button.click(None, None, targets, js=js, **QUIET)
+
+    def _wire_rules(self) -> None:
+        """What a model cannot take is switched off in the browser, from the rules it was given."""
+        fields = self.form.components
+        inputs = [fields[name] for name in SPECS]
+        outputs = [*inputs, self.generate]
+        gr.on(
+            [
+                self.blocks.load,
+                *(fields[n].change for n in ("model_name", "n", "aspect_ratio")),
+                fields["image_reference"].input,
+                fields["resolution"].input,
+                fields["image"].upload,
+                fields["image"].clear,
+                fields["image_url"].change,
+            ],
+            None,
+            [*inputs, fields["image_url"]],
+            outputs,
+            js="(...v) => kling.adapt(v)",
+            **QUIET,
+        )
+
+    def _wire_stage(self) -> None:
+        chosen, selected = self.chosen, "() => [kling.selected()]"
+        self.feed.show(self._show, None, self.stage.gallery, trigger_mode="always_last", **QUIET)
+        actions, fields = self.stage.actions, self.form.components
+        outputs = [fields[name] for name in (*SPECS, "image_url")]
+        actions["settings"].click(self._use_settings, chosen, outputs, js=selected, **QUIET)
+        for name, act in {
+            "cancel": self.studio.cancel,
+            "release": self.studio.release,
+            "look": self.studio.look,
+        }.items():
+            actions[name].click(_for_owner(act), chosen, None, js=selected, **QUIET)
+        actions["delete"].click(
+            _for_owner(self.studio.delete), chosen, None, js="() => [kling.confirmed()]", **QUIET
+        )
+        actions["download"].click(None, None, None, js="() => kling.download()", **QUIET)
+        actions["details"].click(None, None, None, js="() => kling.details()", **QUIET)
+
+    # handlers: all logic behind them runs without Gradio
+
+    async def _generate(self, request: gr.Request, nonce: str, **values: Any) -> dict[str, Any]:
+        draft, problems = await self.uploads.draft(values)
+        owner = owner_of(request)
+        outcome = problems or await self.studio.submit(draft, owner=owner, nonce=nonce)
+        return self._reported(outcome, language(request))
+
+    async def _check_upload(self, path: str | None, request: gr.Request) -> dict[str, Any]:
+        found = await self.uploads.name(path) if path else ""
+        problems = {"image": found} if isinstance(found, Text) else {}
+        return self._reported(problems, language(request)) | {"only": "image"}
+
+    @staticmethod
+    def _reported(outcome: Task | dict[str, Text], lang: Lang) -> dict[str, Any]:
+        """For the browser: the new task's id, or each problem by field."""
+        if isinstance(outcome, Task):
+            return {"task": outcome.id, "problems": {}}
+        labels = {name: spec.label.of(lang) for name, spec in SPECS.items()}
+        return {
+            "task": "",
+            "problems": {name: text.of(lang) for name, text in outcome.items()},
+            "labels": {name: labels.get(name.removesuffix("_url"), "") for name in outcome},
+        }
+
+    async def _show(self, event: gr.EventData, request: gr.Request) -> Any:
+        task_id = str(getattr(event, "task_id", "") or "")
+        task = await self.studio.task(task_id, owner=owner_of(request)) if task_id else None
+        return self.stage.show(task, base_of(request))
+
+    async def _use_settings(self, task_id: str, request: gr.Request) -> dict[Any, Any]:
+        task = await self.studio.task(task_id, owner=owner_of(request))
+        if task is None:
+            return {}
+        asked = ImageRequest.draft({**task.request, "external_task_id": ""})
+        folder = Path(self.form.components["image"].GRADIO_CACHE) / "references"
+        picture = await self.uploads.lend(asked.image, folder)
+        return self.form.fill(asked, picture=picture)
+
+    # scripts
+
+    def _api(self, default_model: str) -> None:
+        upload_folder = Path(self.form.components["image"].GRADIO_CACHE)
+        endpoints = Endpoints(self.studio, self.uploads, upload_folder)
+
+        async def submit(
+            prompt: str,
+            request: gr.Request,
+            model_name: str = default_model,
+            negative_prompt: str = "",
+            image: Any = None,
+            image_reference: str = "",
+            image_fidelity: float | None = None,
+            human_fidelity: float | None = None,
+            resolution: str = "1k",
+            n: int = 1,
+            aspect_ratio: str = "16:9",
+            watermark_info: bool = False,
+            callback_url: str = "",
+            external_task_id: str = "",
+            element_list: str = "",
+        ) -> str:
+            """Submit one task and get its id at once. `image` is a file or a URL."""
+            values = {name: value for name, value in locals().items() if name in SPECS}
+            return await endpoints.submit(values, request)
+
+        async def task(task_id: str, request: gr.Request) -> dict[str, Any]:
+            """A task: id, state, error, request_id, and the URLs of its images."""
+            return await endpoints.task(task_id, request)
+
+        async def tasks(request: gr.Request) -> list[dict[str, Any]]:
+            """All tasks of yours, newest first."""
+            return await endpoints.tasks(request)
+
+        assert {*inspect.signature(submit).parameters} == {*SPECS, "request"}
+        for function in (submit, task, tasks):
+            gr.api(function, api_name=function.__name__, concurrency_limit=None)
+
+
+def _for_owner(act: Callable[..., Any]) -> Callable[..., Any]:
+    """A studio's action on the chosen task, done for whoever asks."""
+
+    async def handle(task_id: str, request: gr.Request) -> None:
+        if task_id:
+            await act(task_id, owner=owner_of(request))
+
+    return handle

@@ -1,0 +1,53 @@
+"""Serving the page: Gradio's launch with what is safe, and a way to leave in good order."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .page import Page
+
+LARGEST_UPLOAD = "64mb"  # our own check speaks long before, in both languages
+LAST_MOMENT = 3  # seconds for open connections when the program stops
+
+
+def serve(
+    page: Page, *, css: Path, app_kwargs: dict[str, Any], closing: Callable[[], None]
+) -> None:
+    """Until SIGTERM or SIGINT; `closing` then lets event streams end by themselves."""
+    blocks = page.blocks
+    blocks.queue(max_size=256, default_concurrency_limit=None, api_open=False)
+    app, url, _ = blocks.launch(
+        prevent_thread_lock=True,
+        quiet=True,
+        share=False,
+        show_error=False,
+        run_history=False,
+        mcp_server=False,
+        enable_monitoring=False,
+        ssr_mode=False,
+        footer_links=[],
+        max_file_size=LARGEST_UPLOAD,
+        state_session_capacity=500,
+        i18n=page.speech.i18n,
+        css_paths=[css],
+        app_kwargs=app_kwargs,
+    )
+    if app is None:  # `gradio app.py` runs this file again when it changes
+        return
+    print(f"Kling Image Studio is ready: {url}", flush=True)
+    _wait_for_signal()
+    closing()
+    blocks.server.config.timeout_graceful_shutdown = LAST_MOMENT
+    blocks.close(verbose=False)
+
+
+def _wait_for_signal() -> None:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    while not stop.wait(0.2):
+        pass

@@ -1,0 +1,70 @@
+"""Puts our script first into the page: before Gradio starts it must know language and theme."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ..text import Lang
+from .language import language
+
+
+class Boot:
+    """`facts` is what the page's scripts know, by language: words, rules, links. `scripts` are
+    addresses, relative to the page, loaded right after."""
+
+    def __init__(self, *, facts: Mapping[Lang, Mapping[str, Any]], code: str) -> None:
+        self._tags = {lang: _tag(known, code) for lang, known in facts.items()}
+
+    def around(self, app: ASGIApp) -> ASGIApp:
+        async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != "http" or scope["path"] != "/" or scope["method"] != "GET":
+                await app(scope, receive, send)
+            else:
+                tag = self._tags[language(Request(scope))]
+                await app(scope, receive, _Insertion(tag, send).send)
+
+        return serve
+
+
+class _Insertion:
+    """Holds an HTML answer back until it is whole, then sends it with `tag` after ``<head>``."""
+
+    def __init__(self, tag: bytes, send: Send) -> None:
+        self._tag, self._send = tag, send
+        self._start: Message | None = None
+        self._body = b""
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start" and _is_html(message):
+            self._start = message
+        elif self._start is None:
+            await self._send(message)
+        else:
+            self._body += message.get("body", b"")
+            if not message.get("more_body"):
+                await self._finish()
+
+    async def _finish(self) -> None:
+        assert self._start is not None
+        body = self._body.replace(b"<head>", b"<head>" + self._tag, 1)
+        headers = MutableHeaders(scope=self._start)
+        headers["content-length"] = str(len(body))
+        headers["vary"] = "accept-language, cookie"
+        headers["cache-control"] = "no-cache"
+        await self._send(self._start)
+        await self._send({"type": "http.response.body", "body": body})
+
+
+def _is_html(message: Message) -> bool:
+    return Headers(scope=message).get("content-type", "").startswith("text/html")
+
+
+def _tag(facts: Mapping[str, Any], code: str) -> bytes:
+    known = json.dumps(facts, ensure_ascii=False).replace("<", "\\u003c")
+    return f"<script>window.kling={known};\n{code}</script>".encode()

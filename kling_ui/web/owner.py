@@ -1,0 +1,85 @@
+"""Who a request belongs to.
+
+On this machine there is one owner, the operator: every browser, phone and script sees the same
+history. Anywhere else the owner is the hash of a random HttpOnly cookie, minted on ``/`` and
+``/config`` only (minting elsewhere would split one caller into several when calls run side by
+side). Gradio's session hash is no identity: the client chooses it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .incoming import incoming
+
+COOKIE = "kling_owner"
+OPERATOR = "operator"
+NOBODY = ""  # owns nothing: a caller that has not been given its cookie yet
+_MINTED_ON = {"/", "/config", "/config/"}
+_KEY = "kling_owner"
+
+
+def owner_of(request: Any) -> str:
+    """The owner of a Starlette or Gradio request that came through `Owners`."""
+    return str(incoming(request).scope.get(_KEY, NOBODY))
+
+
+class Owners:
+    """`shared`: one operator owns everything; otherwise each cookie is an owner."""
+
+    def __init__(self, *, shared: bool) -> None:
+        self.shared = shared
+
+    def around(self, app: ASGIApp) -> ASGIApp:
+        async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != "http":
+                await app(scope, receive, send)
+            elif self.shared:
+                await app({**scope, _KEY: OPERATOR}, receive, send)
+            else:
+                await self._by_cookie(app, scope, receive, send)
+
+        return serve
+
+    async def _by_cookie(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        token = _cookie(headers) if _from_here(headers) else ""
+        mint = not token and scope["path"] in _MINTED_ON and _from_here(headers)
+        if mint:
+            token = secrets.token_urlsafe(32)
+        owner = hashlib.sha256(token.encode()).hexdigest() if token else NOBODY
+
+        async def with_cookie(message: Message) -> None:
+            if mint and message["type"] == "http.response.start":
+                MutableHeaders(scope=message).append("set-cookie", _set_cookie(token, scope))
+            await send(message)
+
+        await app({**scope, _KEY: owner}, receive, with_cookie)
+
+
+def _from_here(headers: Headers) -> bool:
+    """False for a request another site's page makes: such a caller is nobody here."""
+    cross = headers.get("sec-fetch-site") == "cross-site"
+    return not cross or headers.get("sec-fetch-mode") == "navigate"
+
+
+def _cookie(headers: Headers) -> str:
+    try:
+        jar = SimpleCookie(headers.get("cookie", ""))
+    except CookieError:
+        return ""
+    value = jar[COOKIE].value if COOKIE in jar else ""
+    return value if 20 <= len(value) <= 100 else ""
+
+
+def _set_cookie(token: str, scope: Scope) -> str:
+    headers = Headers(scope=scope)
+    proto = headers.get("x-forwarded-proto", scope.get("scheme", "http")).split(",")[0].strip()
+    site = "Secure; SameSite=None; Partitioned" if proto == "https" else "SameSite=Lax"
+    return f"{COOKIE}={token}; Path=/; Max-Age=31536000; HttpOnly; {site}"

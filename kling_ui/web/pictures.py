@@ -1,0 +1,81 @@
+"""Pictures by URL: originals and renditions for their owner, placeholders for everybody."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Literal
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from ..studio import Studio
+from ..task import Picture
+from .links import PREFIX
+from .owner import owner_of
+
+FOREVER = {"cache-control": "private, max-age=31536000, immutable"}
+SIDES: dict[str, Literal[480, 1280]] = {"480": 480, "1280": 1280}
+
+# Neutral greys that fit the light and the dark page; it breathes where motion is welcome.
+_PLACEHOLDER = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}" width="{w}" height="{h}">
+<style>rect{{fill:#8a94a3;opacity:.16}}.s{{opacity:0}}@media(prefers-reduced-motion:no-preference)\
+{{.s{{animation:b 1.8s ease-in-out infinite}}@keyframes b{{50%{{opacity:.14}}}}}}</style>
+<rect width="{w}" height="{h}"/><rect class="s" width="{w}" height="{h}"/></svg>"""
+
+
+def picture_routes(studio: Studio) -> Sequence[BaseRoute]:
+    async def original(request: Request) -> Response:
+        picture = await _owned(studio, request)
+        if picture is None:
+            return _missing()
+        headers = FOREVER | {"x-content-type-options": "nosniff"}
+        if "download" in request.query_params:
+            headers["content-disposition"] = await _attachment(studio, request, picture)
+        path = studio.folder.original(picture.file)
+        return FileResponse(path, media_type=picture.media_type, headers=headers)
+
+    async def rendition(request: Request) -> Response:
+        picture, side = await _owned(studio, request), SIDES.get(request.path_params["side"])
+        if picture is None or side is None:
+            return _missing()
+        path = await studio.folder.rendition(picture.file, side)
+        return FileResponse(path, media_type="image/webp", headers=FOREVER)
+
+    async def placeholder(request: Request) -> Response:
+        w, h = int(request.path_params["w"]), int(request.path_params["h"])
+        if not (0 < w <= 5000 and 0 < h <= 5000):
+            return _missing()
+        svg = _PLACEHOLDER.format(w=w, h=h)
+        headers = {"cache-control": "public, max-age=86400"}
+        return Response(svg, media_type="image/svg+xml", headers=headers)
+
+    return [
+        Route(f"{PREFIX}/pictures/{{id}}", original),
+        Route(f"{PREFIX}/pictures/{{id}}/{{side}}", rendition),
+        Route(f"{PREFIX}/placeholder/{{w:int}}x{{h:int}}", placeholder),
+    ]
+
+
+async def _owned(studio: Studio, request: Request) -> Picture | None:
+    picture_id, owner = request.path_params["id"], owner_of(request)
+    if not owner or not re.fullmatch(r"[0-9a-f]{32}", picture_id):
+        return None
+    return await studio.records.read(studio.history.picture, picture_id, owner=owner)
+
+
+async def _attachment(studio: Studio, request: Request, picture: Picture) -> str:
+    """A file name from the prompt's first words, the task and the picture's number."""
+    task = await studio.task(picture.task_id, owner=owner_of(request))
+    prompt = str(task.request.get("prompt", "")) if task else ""
+    words = "-".join(re.findall(r"\w+", prompt.lower())[:6])[:60] or "kling"
+    mark = "-watermark" if picture.watermarked else ""
+    ending = picture.file.rpartition(".")[2]
+    name = f"{words}-{picture.task_id[:6]}-{picture.position + 1}{mark}.{ending}"
+    return f"attachment; filename*=UTF-8''{quote(name)}"
+
+
+def _missing() -> Response:
+    return PlainTextResponse("Not found", status_code=404)

@@ -1,0 +1,227 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kling_ui.settings import (
+    BROKEN_KEY,
+    BROKEN_URL,
+    DEFAULT_MODEL,
+    GLOBAL_URL,
+    HALF_PAIR,
+    Secret,
+    Settings,
+    is_loopback,
+    trimmed,
+)
+
+KEY = "api-key-kling-0123456789"
+
+
+def of(**env: str) -> Settings:
+    return Settings.from_env(env)
+
+
+def live(url: str, **options: Any) -> Settings:
+    return Settings(api_key=Secret(KEY), base_url=url, **options)
+
+
+def test_an_empty_environment_is_a_demo_for_one_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+    settings = of()
+    assert settings == Settings(data_dir=Path("/home/someone/.kling-ui"))
+    assert (settings.live, settings.mode, settings.problem()) == (False, "local", None)
+    assert (settings.base_url, settings.default_model) == (GLOBAL_URL, DEFAULT_MODEL)
+
+
+def test_every_variable_is_read() -> None:
+    assert of(
+        KLING_API_KEY=f" {KEY}\n",
+        KLING_ACCESS_KEY="access",
+        KLING_SECRET_KEY="secret",
+        KLING_BASE_URL=" https://host/kling/v1/ ",
+        KLING_DEFAULT_MODEL=" kling-v3 ",
+        KLING_UI_DATA_DIR="/tmp/data",
+        KLING_UI_ALLOW_PRIVATE_HOSTS="1",
+        KLING_UI_SHARE_KEY="yes",
+        GRADIO_SERVER_NAME="0.0.0.0",
+    ) == Settings(
+        api_key=Secret(KEY),
+        access_key=Secret("access"),
+        secret_key=Secret("secret"),
+        base_url="https://host/kling",
+        default_model="kling-v3",
+        data_dir=Path("/tmp/data"),
+        allow_private_hosts=True,
+        share_key=True,
+        mode="lan",
+    )
+
+
+def test_a_blank_variable_is_none() -> None:
+    blank = of(KLING_API_KEY=" ", KLING_BASE_URL="", KLING_DEFAULT_MODEL="\t", SPACE_ID=" ")
+    assert blank == of()
+
+
+@pytest.mark.parametrize("word", ["1", "true", "TRUE", "yes", "On"])
+def test_a_switch_is_on_by_a_word_for_it(word: str) -> None:
+    assert of(KLING_UI_SHARE_KEY=word).share_key
+
+
+@pytest.mark.parametrize("word", ["0", "false", "no", "off", "maybe"])
+def test_any_other_word_leaves_a_switch_off(word: str) -> None:
+    assert not of(KLING_UI_ALLOW_PRIVATE_HOSTS=word).allow_private_hosts
+
+
+@pytest.mark.parametrize(
+    ("env", "mode"),
+    [
+        ({"GRADIO_SERVER_NAME": "127.0.0.1"}, "local"),
+        ({"GRADIO_SERVER_NAME": "localhost"}, "local"),
+        ({"GRADIO_SERVER_NAME": "::1"}, "local"),
+        ({"GRADIO_SERVER_NAME": "0.0.0.0"}, "lan"),
+        ({"GRADIO_SERVER_NAME": "192.168.1.2"}, "lan"),
+        ({"SPACE_ID": "me/studio"}, "space"),
+        ({"SPACE_ID": "me/studio", "GRADIO_SERVER_NAME": "127.0.0.1"}, "space"),
+    ],
+)
+def test_the_mode_follows_from_where_it_listens(env: dict[str, str], mode: str) -> None:
+    assert Settings.from_env(env).mode == mode
+
+
+def test_a_space_keeps_its_data_where_it_lasts_if_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "is_dir", lambda _: True)
+    monkeypatch.setattr(os, "access", lambda *_: True)
+    assert of(SPACE_ID="me/studio").data_dir == Path("/data/kling-ui")
+    assert of(SPACE_ID="me/studio", KLING_UI_DATA_DIR="/x").data_dir == Path("/x")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert of(SPACE_ID="me/studio").data_dir == Path("~/.kling-ui").expanduser()
+
+
+def test_the_home_sign_is_understood(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+    assert of(KLING_UI_DATA_DIR="~/pictures").data_dir == Path("/home/someone/pictures")
+
+
+def test_a_dotenv_file_fills_in_what_the_environment_does_not_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / ".env"
+    file.write_text(f'KLING_API_KEY="{KEY}"\nKLING_DEFAULT_MODEL=from-file\n', "utf-8")
+    monkeypatch.setattr(os, "environ", {"KLING_DEFAULT_MODEL": "from-environment"})
+    settings = Settings.load(file)
+    assert settings.api_key == Secret(KEY)
+    assert settings.default_model == "from-environment"
+
+
+def test_without_a_dotenv_file_the_environment_is_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "environ", {"KLING_API_KEY": KEY})
+    assert Settings.load(tmp_path / ".env").live
+
+
+@pytest.mark.parametrize(
+    "pasted", [KEY, f" {KEY}\n", f"Bearer {KEY}", f'"{KEY}"', f"'bearer  {KEY}' "]
+)
+def test_a_pasted_key_is_freed_from_what_clings_to_it(pasted: str) -> None:
+    assert Secret(pasted).reveal() == KEY
+
+
+@pytest.mark.parametrize(
+    "broken", ["a b", "a\nb", "a\x00b", "ключ", "ａｂｃ", "a\u200bb", "x" * 4097]
+)
+def test_a_key_no_header_takes_is_a_problem_and_nothing_shows_it(broken: str) -> None:
+    for name in ("KLING_API_KEY", "KLING_ACCESS_KEY", "KLING_SECRET_KEY"):
+        settings = of(**{"KLING_ACCESS_KEY": "a", "KLING_SECRET_KEY": "s", name: broken})
+        assert settings.live
+        assert settings.problem() == BROKEN_KEY.fill(name=name)
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [("KLING_ACCESS_KEY", "KLING_SECRET_KEY"), ("KLING_SECRET_KEY", "KLING_ACCESS_KEY")],
+)
+def test_half_a_pair_is_a_problem_unless_an_api_key_is_there(name: str, other: str) -> None:
+    assert of(**{name: "x"}).live
+    assert of(**{name: "x"}).problem() == HALF_PAIR.fill(name=name, other=other)
+    assert of(**{name: "x", other: "y"}).problem() is None
+    assert of(**{name: "x", "KLING_API_KEY": KEY}).problem() is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://host",
+        "https://host:8443/kling",
+        "http://127.0.0.1:8000",
+        "http://localhost:8000",
+        "http://kling.localhost",
+        "http://[::1]:8000",
+    ],
+)
+def test_https_and_this_machine_are_sound_addresses(url: str) -> None:
+    assert live(url).problem() is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "host", "ftp://host", "https://", "https://host:x", "https://host:99999", "http://[::1"]
+    + ["https://me:pw@host", "https://:pw@host", "https://@host", "https://host?a=b"],
+)
+def test_anything_else_is_no_address(url: str) -> None:
+    assert live(url, allow_private_hosts=True).problem() == BROKEN_URL
+    assert Settings(base_url=url).problem() is None  # a demo has no use for it
+
+
+@pytest.mark.parametrize("url", ["http://192.168.1.2", "http://gateway.example/kling"])
+def test_plain_http_elsewhere_needs_leave(url: str) -> None:
+    assert live(url).problem() == BROKEN_URL
+    assert live(url, allow_private_hosts=True).problem() is None
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    ["https://host/kling", "https://host/kling/", "https://host/kling//", "https://host/kling/v1"]
+    + ["https://host/kling/v1/images/generations", "https://host/kling/v1/images/generations/t1"]
+    + [' "https://host/kling" ', "https://host/kling/v1?x=1#y"],
+)
+def test_a_pasted_address_is_trimmed_to_the_base(pasted: str) -> None:
+    assert trimmed(pasted) == "https://host/kling"
+    assert trimmed(trimmed(pasted)) == trimmed(pasted)
+
+
+def test_an_address_that_cannot_be_read_is_left_for_the_problem() -> None:
+    assert trimmed("http://[::1") == "http://[::1"
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True)]
+    + [("0.0.0.0", False), ("10.0.0.1", False), ("localhost.example", False), ("", False)],
+)
+def test_only_this_machine_is_loopback(host: str, loopback: bool) -> None:
+    assert is_loopback(host) is loopback
+
+
+def test_a_secret_shows_in_no_print() -> None:
+    settings = Settings(api_key=Secret(KEY), access_key=Secret("AK-1"), secret_key=Secret("SK-1"))
+    for shown in (repr(settings), str(settings), f"{settings.api_key} {settings.api_key!r}"):
+        assert not any(secret in shown for secret in (KEY, "AK-1", "SK-1"))
+    assert (repr(Secret("x")), repr(Secret())) == ("Secret('***')", "Secret('')")
+
+
+def test_secrets_are_compared_by_what_they_hide() -> None:
+    assert Secret("a") == Secret(" a ") != Secret("b")
+    assert len({Secret("a"), Secret("a"), Secret("b")}) == 2
+    assert Secret("a") != "a"
+
+
+def test_without_its_key_everything_else_stays() -> None:
+    settings = live("https://host", default_model="kling-v3")
+    bare = settings.without_key()
+    assert not bare.live
+    assert (bare.base_url, bare.default_model) == ("https://host", "kling-v3")
