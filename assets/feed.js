@@ -67,10 +67,11 @@ function aside(task) {
 const images = (n) => (n === 1 ? say("images_one") : say("images", { n }));
 const meta = (task) => [task.request.model_name, task.request.aspect_ratio, images(task.n), task.price]
   .filter(Boolean).join(" · ");
-const ratio = (task) => {
-  const [w, h] = (task.request.aspect_ratio ?? "1:1").split(":").map(Number);
-  return w > 0 && h > 0 ? `${w} / ${h}` : "1 / 1";
-};
+function shape(task) { // width and height: of the pictures once they are here, as asked until then
+  if (task?.pictures.length) return [task.pictures[0].w, task.pictures[0].h];
+  const [w, h] = (task?.request.aspect_ratio ?? "3:2").split(":").map(Number);
+  return w > 0 && h > 0 ? [w, h] : [1, 1];
+}
 const link = (id, side) => `gradio_api/studio/pictures/${id}${side ? `/${side}` : ""}`;
 
 // ── cards ────────────────────────────────────────────────────────────────────────────────────
@@ -180,7 +181,7 @@ function drawStage() {
   const stage = $("stage"), head = $("stage-head");
   if (!stage || !head) return;
   stage.dataset.actions = ACTIONS(task).join(" ");
-  stage.style.setProperty("--ratio", task ? ratio(task) : "3 / 2");
+  shape(task).forEach((side, index) => stage.style.setProperty(index ? "--ratio-h" : "--ratio-w", side));
   stage.classList.toggle("waiting", Boolean(task && !task.over));
   for (const [id, node] of nodes) node.card.classList.toggle("selected", id === task?.id);
   drawHead(head, task);

@@ -82,10 +82,10 @@ def _is_address(host: str) -> bool:
     return True
 
 
-# What `is_global` of Python 3.11 lets through although nothing public lives there:
-# carrier-grade NAT (also Tailscale, and Alibaba's metadata at 100.100.100.200), IETF protocol
-# addresses (also Oracle's metadata at 192.0.0.192), the dead 6to4 relays, local-use NAT64,
-# site-local and documentation.
+# Refused by name, whatever this Python's `ipaddress` makes of them: carrier-grade NAT (also
+# Tailscale, and Alibaba's metadata at 100.100.100.200), link-local (the other clouds' metadata),
+# IETF protocol addresses (Oracle's metadata at 192.0.0.192), the dead 6to4 relays, local-use
+# NAT64, site-local, documentation.
 _REFUSED = tuple(
     ip_network(block)
     for block in (

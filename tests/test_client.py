@@ -7,6 +7,7 @@ import json
 import logging
 import re
 import socket
+import struct
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -117,6 +118,8 @@ def says(text: bytes, then: str) -> Act:
         if then == "sleep":
             await asyncio.sleep(30)
         if then == "reset":
+            linger = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             writer.transport.abort()
         writer.close()
         await writer.wait_closed()
@@ -429,6 +432,7 @@ async def test_a_closed_client_sends_nothing(server: Server) -> None:
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n"
+TWICE = gzip.compress(gzip.compress(json.dumps(TASK).encode()))
 SHORT = Deadlines(connect=5, create=0.3, read=0.3)
 
 
@@ -453,7 +457,7 @@ SHORT = Deadlines(connect=5, create=0.3, read=0.3)
         pytest.param(reply(200, b"[" * 100_000), id="nested too deep"),
         pytest.param(reply(200, b'{"code":' + b"9" * 5000 + b"}"), id="a huge number"),
         pytest.param(reply(200, b" " * 2_000_001), id="too long"),
-        pytest.param(reply(200, b"\x0b\x02\x80", Content_Encoding="br"), id="packed"),
+        pytest.param(reply(200, TWICE, Content_Encoding="gzip, gzip"), id="packed twice"),
         pytest.param(reply(200, b"{}", Content_Encoding="gzip"), id="said to be packed"),
         pytest.param(reply(408), id="408"),
         pytest.param(reply(409, {"message": "balance"}), id="409"),
@@ -468,6 +472,11 @@ async def test_what_may_have_been_accepted_is_posted_once(server: Server, act: A
     error = await error_of(server, act, deadlines=SHORT)
     assert isinstance(error, NoAnswer)
     assert [heard.line[:5] for heard in server.heard] == ["POST "]
+
+
+async def test_a_reset_is_told_from_a_close(server: Server) -> None:
+    assert (await error_of(server, says(b"", "reset"))).detail == "ReadError"
+    assert (await error_of(server, says(b"", "close"))).detail == "RemoteProtocolError"
 
 
 async def test_the_deadline_covers_the_whole_call(server: Server) -> None:
@@ -547,6 +556,7 @@ NEW_API = {"message": "token expired", "type": "new_api_error", "code": ""}
         (400, {"code": "task_failed", "message": "x", "data": None}, BadRequest, "1200"),
         (200, {"code": "task_failed", "message": "x", "data": None}, Refused, "refused"),
         (200, {"code": 77, "message": "x"}, Refused, "refused"),
+        (200, {"code": 1301, "message": "x", "data": TASK}, ContentBlocked, "1301"),
         (429, {"code": 400, "message": "Account balance not enough"}, AccountBlocked, "1102"),
         (429, {"code": 400, "message": "model_name is invalid"}, Refused, "refused"),
         (429, {"code": 1302, "message": "over quota"}, TooFast, "1302"),

@@ -824,13 +824,20 @@ async def test_renditions_carry_pixels_only(folder: PictureFolder) -> None:
             assert close(image.getpixel((9, 9)), (0, 0, 250), 20)
 
 
+async def test_renditions_drop_a_profile_that_could_not_be_used(folder: PictureFolder) -> None:
+    result = await kept(folder, saved(Image.new("RGB", (320, 320)), icc_profile=b"rubbish"))
+    for side in (480, 1280):
+        assert b"ICCP" not in (await folder.rendition(result.file, side)).read_bytes()
+
+
 async def test_a_missing_rendition_is_made_once(
     folder: PictureFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     result = await kept(folder, picture())
     for path in (tmp_path / "pictures" / "renditions").iterdir():
         path.unlink()
-    decoded, decode = [], pixels.decode
+    decoded: list[object] = []
+    decode = pixels.decode
 
     def counted(*args: Any, **options: Any) -> Image.Image:
         decoded.append(args)

@@ -172,7 +172,7 @@ class PictureFolder:
         """All sizes, the larger one first and the others from it."""
         for side in _SIDES:
             image = pixels.srgb(pixels.shrink(image, side))
-            image.info.clear()
+            image.info.clear()  # older Pillows write the profile they find there
             file = io.BytesIO()
             image.save(file, "WEBP", quality=82)
             _write(self._rendition(picture_id, side), file.getvalue())

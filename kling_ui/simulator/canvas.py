@@ -132,17 +132,20 @@ class Canvas:
         """The distance of every pixel from a place; `squash` above 1 flattens its circles."""
         across = (self.x - np.float32(x)) * np.float32(self.wide)
         down = (self.y - np.float32(y)) * np.float32(self.tall * squash)
-        return np.sqrt(across * across + down * down)
+        distance: Field = np.sqrt(across * across + down * down)
+        return distance
 
     def halo(self, x: float, y: float, radius: float, squash: float = 1.0) -> Field:
         """A soft round glow, 1 in the middle."""
         distance = self.away(x, y, squash)
         distance *= np.float32(-1 / radius)
-        return np.exp(distance, out=distance)
+        np.exp(distance, out=distance)
+        return distance
 
     def disc(self, x: float, y: float, radius: float, edge: float = 0.0) -> Field:
         blur = max(edge, 1.5 / self.short)
-        return np.clip((np.float32(radius) - self.away(x, y)) / np.float32(blur) + 0.5, 0, 1)
+        inside: Field = (np.float32(radius) - self.away(x, y)) / np.float32(blur) + 0.5
+        return np.clip(inside, 0, 1)
 
     def window(self, x: float, y: float, radius: float) -> tuple[slice, slice]:
         """Rows and columns of the square around a place, for work on a small part."""

@@ -64,6 +64,10 @@ DEMO_BANNER = Text(
 FOLD = (
     '<button type="button" class="fold-head" aria-expanded="false"><span>${value}</span></button>'
 )
+HINT = (
+    '<div id="hint"><span id="hint-keys"></span><span id="hint-price"></span></div>'
+    '<div id="problems" role="alert"></div>'
+)
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
@@ -137,7 +141,7 @@ class Page:
                 form.place("watermark_info", "callback_url", "external_task_id", "element_list")
         self.generate = gr.Button(say(GENERATE), variant="primary", elem_id="generate")
         gr.HTML(
-            html_template='<div id="hint"></div><div id="problems" role="alert"></div>',
+            html_template=HINT,
             apply_default_css=False,
             padding=False,
         )

@@ -55,7 +55,7 @@ def crystals(canvas: Canvas) -> None:
     rock = canvas.noise(0.14, 6)
     canvas.fill(light**1.3 * 0.85 + (rock - 0.5) * 0.14, 0.0, 0.9)
     canvas.light(canvas.palette.glow, canvas.halo(x, y, 0.13) * 0.75)
-    for near in (0.0, 0.3, 0.55, 0.8, 1.0):
+    for near in (0.0, 0.3, 0.65, 1.0):
         _cave_rim(canvas, near, x)
         if near == 0.3:
             _hero(canvas, x, y + 0.3)
@@ -145,10 +145,11 @@ def _prism(
     dark = (at(-1, -0.1), at(-1, 0.8), tip, ridge, at(0.25, -0.1))
     lit = (at(0.25, -0.1), ridge, tip, at(1, 0.82), at(1, -0.1))
     edge = (at(-0.25, -0.1), at(-0.25, 0.78), tip, ridge, at(0.25, -0.1))
-    for place, face in enumerate((dark, edge, lit)):
-        for other in sides:
-            other.polygon(face, 0.0)
-        sides[place].polygon(face)
+    for side in sides:
+        side.polygon((*dark[:3], *lit[3:]), 0.0)
+    for side, face in zip(sides, (dark, edge, lit), strict=False):
+        side.polygon(face)
+    sides[0].polygon(edge, 0.0)
     sides[3].polygon((ridge, tip, at(1, 0.82)))
     sides[3].polygon((at(0.5, 0.1), at(0.45, 0.7), at(0.62, 0.72), at(0.7, 0.2)), 0.35)
     sides[4].stroke((at(0.25, -0.1), ridge, tip), 0.0014, 0.7)

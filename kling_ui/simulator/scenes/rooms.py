@@ -29,7 +29,7 @@ def cafe(canvas: Canvas) -> None:
 
 def _bokeh(canvas: Canvas, street: float) -> None:
     colours = (canvas.palette.glow, canvas.palette.accent, canvas.palette.tone(0.78), *NEONS[:3])
-    for _ in range(64):
+    for _ in range(58):
         size = 0.018 + 0.075 * canvas.random.random() ** 1.8
         x, y = canvas.between(-0.02, 1.02), street + float(canvas.random.normal(-0.06, 0.13))
         colour = colours[int(canvas.random.integers(len(colours)))]
@@ -45,13 +45,13 @@ def _drops(canvas: Canvas) -> None:
     for _ in range(16):
         x, y = canvas.between(0, 1), canvas.between(-0.1, 0.5)
         length, points = canvas.between(0.1, 0.35), []
-        for step in _steps(10):
+        for step in np.linspace(0, 1, 11).tolist():
             points.append((x, y + length * step))
             x += canvas.between(-0.003, 0.003) / canvas.wide
         trails.stroke(points, canvas.between(0.0015, 0.004), canvas.between(0.3, 0.8))
         _drop(canvas, x, y + length, canvas.between(0.006, 0.011))
     canvas.shine(canvas.palette.tone(0.85), trails, 0.13)
-    for _ in range(280):
+    for _ in range(210):
         size = 0.0015 + 0.0065 * canvas.random.random() ** 3
         _drop(canvas, canvas.between(0, 1), canvas.between(0, 0.9), size)
 

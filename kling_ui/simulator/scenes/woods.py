@@ -52,7 +52,8 @@ def bamboo(canvas: Canvas) -> None:
 
 
 def _focus(canvas: Canvas) -> float:
-    return 0.36 + 0.1 * float((canvas.index * 0.38) % 1.0)
+    """Where the light comes from, and where no near trunk stands."""
+    return 0.36 + 0.1 * (canvas.index * 0.38 - int(canvas.index * 0.38))
 
 
 def _clearing(canvas: Canvas) -> None:
@@ -70,7 +71,7 @@ def _ground(canvas: Canvas, near: float) -> float:
     canvas.lay(colour, mask)
     path = smooth(0.2, 0.02, canvas.away(_focus(canvas) + 0.02, y + 0.05, 1.6))
     canvas.lay(canvas.palette.tone(0.9), mask * path * np.float32(0.5 - 0.3 * near))
-    return y
+    return float(y)
 
 
 def _places(canvas: Canvas, count: int, near: float) -> list[float]:
@@ -155,7 +156,7 @@ BAMBOO = Bark(0.42, 0.85, _bamboo_nodes)
 def _foliage(canvas: Canvas, near: float) -> None:
     """Leaves as loose dabs in the upper third."""
     leaves, lit = canvas.stencil(), canvas.stencil()
-    for _ in range(int((90 + 90 * near) * canvas.wide**0.7)):
+    for _ in range(int((80 + 70 * near) * canvas.wide**0.7)):
         x, y = canvas.between(-0.02, 1.02), abs(float(canvas.random.normal(0, 0.13)))
         size = (0.0035 + 0.0055 * near) * canvas.between(0.5, 1.3)
         for _ in range(4):
