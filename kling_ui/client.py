@@ -1,7 +1,6 @@
-"""Kling's image API over httpx: one POST for a create, queries, and what their replies mean.
+"""Kling's image API over httpx: one POST for a create, and queries.
 
-Which reply means what: Kling's docs and live samples, gateways' shapes as seen (2026-11-22).
-The header way of signing: https://app.klingai.com (API keys, and AccessKey + SecretKey).
+How a call is signed: the authentication page of Kling's docs.
 """
 
 from __future__ import annotations
@@ -14,10 +13,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from functools import cache
-from math import isfinite
 from typing import Any, Self, TypeAlias
 from urllib.parse import quote
 
@@ -25,17 +21,13 @@ import httpx
 import jwt
 
 from .errors import (
-    CASES,
-    AccountBlocked,
     BadRequest,
     KlingError,
     NoAnswer,
     NotFound,
     NotSent,
-    Refused,
-    clean,
-    refusal,
 )
+from .reply import read_reply, unix
 from .settings import Secret, Settings
 from .task import Answer
 
@@ -209,7 +201,7 @@ class JwtAuth(httpx.Auth):
 
     def renew(self, date: str) -> None:
         """Forget the token; `date` is the ``Date`` header of the reply that refused it."""
-        there = _unix(date)
+        there = unix(date)
         if there is not None:
             self._offset = there - self._clock()
         self._expires = 0
@@ -275,83 +267,6 @@ async def _send(
 _ENCODINGS = {"identity", "gzip", "deflate"}
 
 
-def read_reply(status: int, body: bytes, headers: httpx.Headers) -> tuple[Any, str]:
-    """What the reply carries and its request id, or the `KlingError` it stands for.
-
-    A flat reply, without ``data``, carries itself. Whether there is a task in it is not looked at.
-    """
-    reply = _parsed(body)
-    said = reply if isinstance(reply, dict) else {}
-    code, word, message = _verdict(said)
-    request_id = _text(said.get("request_id"))
-    if 200 <= status < 300 and isinstance(reply, dict | list) and _says_yes(said, code, word):
-        return reply if said.get("data") is None else said["data"], clean(request_id)
-    if 200 <= status < 300 and not said:
-        raise NoAnswer("unreadable reply", status=status)
-    kind, case = _judged(status, code, word, message, bare=not body.strip())
-    raise kind(
-        message or word or f"HTTP {status}",
-        case=case,
-        code=code,
-        status=status,
-        request_id=request_id,
-        retry_after=_retry_after(headers.get("Retry-After", "")),
-    )
-
-
-def _parsed(body: bytes) -> Any:
-    """None where it is no JSON. Lone surrogates, which no disk or wire takes, become "?"."""
-    text = body.decode("utf-8-sig", "replace")
-    try:
-        reply = json.loads(text)
-        if "\\ud" in text.lower():
-            reply = json.loads(json.dumps(reply, ensure_ascii=False).encode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        return None
-    return reply
-
-
-def _verdict(said: Mapping[str, Any]) -> tuple[int | None, str, str]:
-    """Kling's code, or the word a gateway has instead of one; and the message."""
-    error = said.get("error")
-    inner = error if isinstance(error, dict) else {}
-    given = _text(said.get("code")) or _text(inner.get("code"))
-    number = int(given) if re.fullmatch(r"-?[0-9]{1,9}", given) else None
-    words = (said.get("message"), inner.get("message"), error, said.get("msg"), said.get("detail"))
-    message = next((word for word in words if isinstance(word, str) and word.strip()), "")
-    return number, "" if number is not None else given, message
-
-
-def _says_yes(said: Mapping[str, Any], code: int | None, word: str) -> bool:
-    """An unknown code beside a task is a task: a paid one taken for a refusal is paid twice."""
-    if str(code) in CASES:
-        return False
-    if code in (0, 200) or word.lower() in {"success", "succeed", "ok"}:
-        return True
-    data = said["data"] if isinstance(said.get("data"), dict) else said
-    if "task_id" in data or isinstance(data.get("status"), str):
-        return True
-    return code is None and not word and not said.get("error")
-
-
-_MONEY = re.compile(r"balance|quota|余额|额度", re.I)
-
-
-def _judged(
-    status: int, code: int | None, word: str, message: str, *, bare: bool
-) -> tuple[type[KlingError], str]:
-    if status < 200:
-        return NoAnswer, ""
-    if 300 <= status < 400:
-        return BadRequest, "redirect"
-    kind = refusal(code, status, bare=bare)
-    if str(code) in CASES or not issubclass(kind, Refused):
-        return kind, ""
-    if _MONEY.search(f"{word} {message}"):
-        return AccountBlocked, "1102"
-    return kind, "1202" if status in (404, 405) and not word else ""
-
-
 def _not_found(error: BadRequest) -> NotFound | None:
     words = error.detail.lower().replace("_", " ")
     known = error.code in (1201, None) and re.search(r"task not (found|exist)", words)
@@ -381,28 +296,3 @@ def _answers(data: Any, request_id: str) -> Answers:
         raise NoAnswer("no list of tasks", request_id=request_id)
     read = (Answer.from_json(item, request_id=request_id) for item in data)
     return [answer for answer in read if answer]
-
-
-def _retry_after(value: str) -> float | None:
-    """Seconds from now, at most an hour; the header holds seconds or a date."""
-    try:
-        seconds = float(value)
-    except ValueError:
-        there = _unix(value)
-        if there is None:
-            return None
-        seconds = there - time.time()
-    return min(max(seconds, 0.0), 3600.0) if isfinite(seconds) else None
-
-
-def _unix(date: str) -> float | None:
-    """Unix seconds of an HTTP date."""
-    try:
-        there = parsedate_to_datetime(date)
-        return (there if there.tzinfo else there.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, TypeError, OverflowError):
-        return None
-
-
-def _text(value: Any) -> str:
-    return str(value).strip() if isinstance(value, str | int) and value is not True else ""

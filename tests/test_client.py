@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kling_ui.client import BearerAuth, Deadlines, JwtAuth, KlingClient, auth_of, read_reply
+from kling_ui.client import BearerAuth, Deadlines, JwtAuth, KlingClient, auth_of
 from kling_ui.errors import (
     AccountBlocked,
     BadRequest,
@@ -33,6 +33,7 @@ from kling_ui.errors import (
     Refused,
     TooFast,
 )
+from kling_ui.reply import read_reply
 from kling_ui.settings import Secret, Settings, trimmed
 
 KEY = "api-key-kling-0123456789"

@@ -11,6 +11,7 @@ from kling_ui.simulator.canvas import Canvas
 from kling_ui.simulator.painter import _developed, _marked, paint
 from kling_ui.simulator.palettes import PALETTES, lab_to_rgb, rgb_to_lab
 from kling_ui.simulator.scenes import SCENES, choose_scene
+from kling_ui.simulator.scenes.scene import Scene
 from kling_ui.simulator.words import fold
 
 SIZES = {
@@ -101,8 +102,8 @@ def test_the_same_arguments_give_the_same_bytes(photo: bytes) -> None:
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
-def test_each_index_is_another_picture_of_the_same_colours(scene: object) -> None:
-    prompt = scene.words[0]  # type: ignore[attr-defined]
+def test_each_index_is_another_picture_of_the_same_colours(scene: Scene) -> None:
+    prompt = scene.words[0]
     first, second = (pixels(painted(prompt, index, (96, 96))) for index in (0, 1))
     assert np.abs(first - second).mean() > 6
     assert np.abs(first.mean((0, 1)) - second.mean((0, 1))).max() < 45
@@ -115,10 +116,19 @@ def test_the_picture_is_a_png_of_the_size_asked_for(size: tuple[int, int], photo
         assert (picture.format, picture.mode, picture.size) == ("PNG", "RGB", size)
 
 
+def test_a_large_picture_is_painted_smaller_and_enlarged(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = painted("sea", 0, (240, 160))
+    monkeypatch.setattr("kling_ui.simulator.painter.LARGEST_SCENE", 15_000)
+    enlarged = painted("sea", 0, (240, 160))
+    assert enlarged.size == full.size
+    assert 0 < np.abs(pixels(enlarged) - pixels(full)).mean() < 12
+    assert likeness(enlarged, full) > 0.97
+
+
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
 @pytest.mark.parametrize("size", [(211, 91), (91, 161)], ids=["wide", "tall"])
-def test_every_scene_fills_every_format(scene: object, size: tuple[int, int]) -> None:
-    picture = pixels(painted(scene.words[0], 2, size))  # type: ignore[attr-defined]
+def test_every_scene_fills_every_format(scene: Scene, size: tuple[int, int]) -> None:
+    picture = pixels(painted(scene.words[0], 2, size))
     assert picture.std() > 12
 
 
@@ -132,8 +142,8 @@ def test_at_least_ten_scenes_differ_from_each_other() -> None:
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
-def test_a_word_of_its_own_calls_for_each_scene(scene: object) -> None:
-    assert scene_of(scene.words[0]) == scene.name  # type: ignore[attr-defined]
+def test_a_word_of_its_own_calls_for_each_scene(scene: Scene) -> None:
+    assert scene_of(scene.words[0]) == scene.name
 
 
 @pytest.mark.parametrize(("prompt", "name"), README_PROMPTS.items())
@@ -189,7 +199,7 @@ def test_variations_of_a_reference_differ(photo: bytes) -> None:
 def test_the_mark_stands_legibly_in_the_lower_right_corner(shade: float) -> None:
     canvas = Canvas(400, 300, PALETTES["dawn"], "", 0, 1)
     canvas.rgb += np.float32(shade)
-    plain = _developed(canvas)
+    plain = _developed(canvas, 400, 300)
     marked = _marked(plain.copy())
     change = np.abs(pixels(marked) - pixels(plain)).max(2)
     assert change[250:, 330:].max() > 40

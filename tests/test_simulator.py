@@ -330,6 +330,7 @@ V21 = {"model_name": "kling-v2-1"}
         ),
         ({"image": "data:image/png;base64," + IMAGE}, "File is not in a valid base64 format"),
         ({"image": IMAGE[:-3] + "é=="}, "File is not in a valid base64 format"),
+        ({"image": IMAGE[:40] + "\n" + IMAGE[40:]}, "File is not in a valid base64 format"),
         ({"image": "aGVsbG8="}, "File is not in a valid base64 format"),
         ({"image": picture(300, 300, "WEBP")}, "File is not in a valid base64 format"),
         ({"image": base64.b64encode(bytes(10485761)).decode()}, "image size exceeds the limit"),
@@ -967,12 +968,22 @@ def test_dropped_connections_and_large_bodies_over_a_socket() -> None:
             assert http.post(PATH, content=bytes(25_000_000)).status_code == 413
 
 
-def test_the_program(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "kling_ui.simulator", "--port", "0", "--key", "right"]
-    command += ["--seconds", "0.01", "0.02", "--folder", str(tmp_path), "--model", "kling-v1"]
+@contextmanager
+def running(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """The program, which does not outlive a test that fails."""
+    command = [sys.executable, "-m", "kling_ui.simulator", *arguments]
     with subprocess.Popen(
         command, cwd=SHIPPED, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as program:
+        try:
+            yield program
+        finally:
+            program.kill()
+
+
+def test_the_program(tmp_path: Path) -> None:
+    options = ["--key", "right", "--seconds", "0.01", "0.02", "--model", "kling-v1"]
+    with running("--port", "0", "--folder", str(tmp_path), *options) as program:
         assert program.stdout and program.stderr
         line = program.stdout.readline()
         address = re.search(r"http://127\.0\.0\.1:\d+", line)
@@ -988,7 +999,7 @@ def test_the_program(tmp_path: Path) -> None:
                 assert result.size == (1344, 752)
         program.send_signal(signal.SIGTERM)
         rest, errors = program.communicate(timeout=10)
-    assert (rest, errors, program.returncode) == ("", "", 0)
+        assert (rest, errors, program.returncode) == ("", "", 0)
 
 
 @dataclass

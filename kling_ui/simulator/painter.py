@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from io import BytesIO
+from math import sqrt
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from .canvas import Canvas, smooth
+from .canvas import Canvas, resized, smooth
 from .palettes import choose_palette
 from .restyle import restyle
 from .scenes import choose_scene
 from .words import fold
+
+LARGEST_SCENE = 2_400_000
+LARGEST_REPAINTING = 1_200_000
+"""Pixels. Larger pictures are painted at this size and enlarged before they get their grain,
+which keeps their time and memory within bounds."""
 
 
 def paint(
@@ -27,7 +33,8 @@ def paint(
     text = fold(prompt)
     scene = choose_scene(text, seed)
     palette = choose_palette(text, scene.moods)
-    canvas = Canvas(width, height, palette, text, index, seed)
+    largest = LARGEST_SCENE if reference is None else LARGEST_REPAINTING
+    canvas = Canvas(*_studio(width, height, largest), palette, text, index, seed)
     canvas.palette = palette.turned(canvas.vary(-9, 9))
     if reference is None:
         scene.paint(canvas)
@@ -35,21 +42,28 @@ def paint(
             canvas.rgb = canvas.rgb[:, :, ::-1]
     else:
         restyle(canvas, reference)
-    return _png(_marked(_developed(canvas)))
+    return _png(_marked(_developed(canvas, width, height)))
 
 
-def _developed(canvas: Canvas) -> Image.Image:
-    """The canvas as 8-bit pixels, with darker corners and a grain that hides every band."""
+def _studio(width: int, height: int, largest: int) -> tuple[int, int]:
+    """The size to paint at: that of the picture, or less when it has too many pixels."""
+    share = min(1.0, sqrt(largest / (width * height)))
+    return max(1, round(width * share)), max(1, round(height * share))
+
+
+def _developed(canvas: Canvas, width: int, height: int) -> Image.Image:
+    """The canvas as a picture of the size, with darker corners and a grain that hides bands."""
     strength = 5.0 if canvas.asks("grain", "film", "胶片", "膠片") else 1.4
-    grain = canvas.random.random((canvas.height, canvas.width), np.float32)
-    grain += canvas.random.random((canvas.height, canvas.width), np.float32)
+    grain = canvas.random.random((height, width), np.float32)
+    grain += canvas.random.random((height, width), np.float32)
     grain = (grain - 1) * np.float32(strength) + 0.5
     corners = smooth(0.35, 0.95, np.hypot(canvas.x - 0.5, canvas.y - 0.5))
     exposure = (1 - 0.18 * corners) * np.float32(255)
-    channels = [
-        Image.fromarray(np.clip(channel * exposure + grain, 0, 255).astype(np.uint8))
-        for channel in canvas.rgb
-    ]
+    channels = []
+    for channel in canvas.rgb:
+        channel *= exposure
+        full = channel if channel.shape == grain.shape else resized(channel, width, height)
+        channels.append(Image.fromarray(np.clip(full + grain, 0, 255).astype(np.uint8)))
     return Image.merge("RGB", channels)
 
 

@@ -6,8 +6,9 @@ import asyncio
 import hashlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 from ..catalog import Price, estimate, unit_price
 from ..fields import KEPT
@@ -35,7 +36,8 @@ Problems = dict[str, Text]  # by field; "" for what concerns no single field
 
 class Studio:
     """Everything the pages and scripts may do. `accounts` are all that can be reached, by name;
-    `account` is the one new tasks belong to; `blocked` says why nothing may be sent."""
+    `account` is the one new tasks belong to; `blocked` says why nothing may be sent. `pace`
+    scales every wait of the worker: tests live faster."""
 
     def __init__(
         self,
@@ -45,19 +47,20 @@ class Studio:
         accounts: Mapping[str, Account],
         account: Account,
         blocked: Text | None = None,
+        pace: float = 1.0,
     ) -> None:
         self.records, self.folder, self.blocked = Records(history), folder, blocked
         self.history, self.accounts, self.account = history, accounts, account
         self.closing = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._keeper = Keeper(self.records, folder)
+        self._keeper = Keeper(self.records, folder, pace=pace)
         self._keeping: set[asyncio.Task[None]] = set()
         self._watchers = {
-            name: Watcher(one, self.records, finished=self._finished)
+            name: Watcher(one, self.records, finished=self._finished, pace=pace)
             for name, one in accounts.items()
         }
         self._senders = {
-            name: Sender(one, self.records, folder, sent=self._watchers[name].add)
+            name: Sender(one, self.records, folder, sent=self._watchers[name].add, pace=pace)
             for name, one in accounts.items()
         }
 
@@ -101,7 +104,7 @@ class Studio:
         return task
 
     async def task(self, task_id: str, *, owner: str) -> Task | None:
-        return await self.records.read(self.history.get, task_id, owner=owner)
+        return await self.records.get(task_id, owner=owner)
 
     async def tasks(
         self, *, owner: str, limit: int = 60, before: float | None = None
@@ -151,10 +154,7 @@ class Studio:
         """Recover what an earlier run left, then work until the block ends."""
         self._loop = asyncio.get_running_loop()
         await self._recover()
-        loops = [
-            asyncio.create_task(worker.run())
-            for worker in (*self._senders.values(), *self._watchers.values())
-        ]
+        loops = [asyncio.create_task(worker) for worker in self._loops()]
         try:
             yield
         finally:
@@ -163,6 +163,11 @@ class Studio:
             for one in work:
                 one.cancel()
             await asyncio.gather(*work, return_exceptions=True)
+
+    def _loops(self) -> Iterator[Coroutine[Any, Any, None]]:
+        for name in self.accounts:
+            yield self._senders[name].run()
+            yield self._watchers[name].run()
 
     def close(self) -> None:
         """Let open event streams end."""

@@ -8,7 +8,7 @@ import logging
 import random
 import time
 from dataclasses import asdict
-from urllib.parse import urlsplit
+from typing import Any
 
 from ..errors import KlingError
 from ..pictures import NotFetched, PictureFolder
@@ -44,7 +44,8 @@ def _order(picture: RemotePicture, pictures: tuple[RemotePicture, ...]) -> int:
 
 
 class Keeper:
-    def __init__(self, records: Records, folder: PictureFolder) -> None:
+    def __init__(self, records: Records, folder: PictureFolder, *, pace: float = 1.0) -> None:
+        self._pace = pace
         self._records, self._folder = records, folder
         self._downloads = asyncio.Semaphore(AT_ONCE)
 
@@ -63,7 +64,7 @@ class Keeper:
             if rounds > FRESH_URLS or time.time() - task.state_since > GIVE_UP_AFTER:
                 break
             await self._records.note(task, **_words(errors[0]))
-            await asyncio.sleep(random.uniform(0.5, 1) * min(60.0, 1.6**attempt))
+            await asyncio.sleep(self._pace * random.uniform(0.5, 1) * min(60.0, 1.6**attempt))
             task = await self._refreshed(task, account)
         await self._finish(task)
 
@@ -90,13 +91,8 @@ class Keeper:
                     url, downloader=account.downloader, picture_id=_picture_id(task, place)
                 )
             except (KlingError, OSError) as error:
-                log.warning(
-                    "task %s: picture %d from %s: %s",
-                    task.id,
-                    place[0],
-                    urlsplit(url).hostname,
-                    error if isinstance(error, KlingError) else type(error).__name__,
-                )
+                name = error if isinstance(error, KlingError) else type(error).__name__
+                log.warning("task %s: picture %d did not come: %s", task.id, place[0], name)
                 return error
         position, watermarked = place
         picture = Picture(
@@ -117,11 +113,10 @@ class Keeper:
             answer = None
         if answer and answer.succeeded and answer.pictures:
             await self._records.note(task, remote_pictures=answer.pictures)
-        history = self._records.history
-        return await self._records.read(history.get, task.id) or task
+        return await self._records.get(task.id) or task
 
     async def _finish(self, task: Task) -> None:
-        task = await self._records.read(self._records.history.get, task.id) or task
+        task = await self._records.get(task.id) or task
         came = sum(not picture.watermarked for picture in task.pictures)
         if not came:
             await self._records.move(task, State.FAILED, case="pictures_gone")
@@ -136,7 +131,7 @@ def _picture_id(task: Task, place: Place) -> str:
     return hashlib.sha256(f"{task.id} {place}".encode()).hexdigest()[:32]
 
 
-def _words(error: KlingError | OSError) -> dict[str, str]:
+def _words(error: KlingError | OSError) -> dict[str, Any]:
     if isinstance(error, KlingError):
         return {"case": error.case, "detail": error.detail}
     return {"case": "disk", "detail": type(error).__name__}

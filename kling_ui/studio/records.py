@@ -23,6 +23,9 @@ class Records:
     async def read(self, method: Callable[..., T], *values: Any, **named: Any) -> T:
         return await asyncio.to_thread(method, *values, **named)
 
+    async def get(self, task_id: str, *, owner: str | None = None) -> Task | None:
+        return await asyncio.to_thread(self.history.get, task_id, owner=owner)
+
     async def add(self, new: NewTask) -> tuple[Task, bool]:
         task, fresh = await asyncio.to_thread(self.history.add, new)
         self._tell(task)

@@ -44,7 +44,9 @@ class Sender:
         folder: PictureFolder,
         *,
         sent: Callable[[Task], None],
+        pace: float = 1.0,
     ) -> None:
+        self._pace = pace
         self.account, self._records, self._folder, self._sent = account, records, folder, sent
         self._queue: deque[Task] = deque()
         self._flying: set[asyncio.Task[None]] = set()
@@ -88,7 +90,7 @@ class Sender:
 
     async def _recover(self, task: Task) -> None:
         """After a fault of our own: try again what was not sent, look for what may have been."""
-        now = await self._records.read(self._records.history.get, task.id)
+        now = await self._records.get(task.id)
         if now and now.state is State.SENDING:
             self._sent(now)
         elif now and now.state is State.QUEUED:
@@ -183,8 +185,8 @@ class Sender:
         self._setbacks += 1
         pause = 1 + random.uniform(0, min(LONGEST_PAUSE, 2.0**self._setbacks))
         pause = max(pause, min(retry_after or 0, RETRY_AFTER_CEILING))
-        self._not_before = max(self._not_before, time.monotonic() + pause)
+        self._not_before = max(self._not_before, time.monotonic() + pause * self._pace)
 
 
-def _words(error: KlingError) -> dict[str, str]:
+def _words(error: KlingError) -> dict[str, Any]:
     return {"case": error.case, "detail": error.detail, "request_id": error.request_id}

@@ -8,6 +8,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from typing import Any
 
 from ..errors import KlingError, NotFound, failure
 from ..task import Answer, State, Task
@@ -38,8 +39,14 @@ class Watcher:
     """`finished` is called with every task whose pictures are ready at Kling."""
 
     def __init__(
-        self, account: Account, records: Records, *, finished: Callable[[Task], None]
+        self,
+        account: Account,
+        records: Records,
+        *,
+        finished: Callable[[Task], None],
+        pace: float = 1.0,
     ) -> None:
+        self._pace = pace
         self.account, self._records, self._finished = account, records, finished
         self._due: list[tuple[float, str]] = []
         self._tasks: dict[str, Task] = {}
@@ -57,7 +64,7 @@ class Watcher:
             self._plan(task, 0)
 
     def _plan(self, task: Task, delay: float) -> None:
-        heapq.heappush(self._due, (time.monotonic() + delay, task.id))
+        heapq.heappush(self._due, (time.monotonic() + delay * self._pace, task.id))
         self._sooner.set()
 
     async def run(self) -> None:
@@ -135,7 +142,7 @@ class Watcher:
 
     async def absorb(self, task: Task, answer: Answer) -> Task | None:
         """What Kling says, written down; a word nobody knows means it is still running."""
-        words = {"remote_status": answer.status}
+        words: dict[str, Any] = {"remote_status": answer.status}
         if answer.failed:
             case = failure(answer.message)
             return await self._records.move(

@@ -104,13 +104,16 @@ class Uploads:
     async def name(self, path: str) -> str | Text:
         """``reference:<name>`` of the cleaned picture, or the sentence why it cannot be used."""
         if path not in self._seen:
-            cleaned = await self._folder.receive(Path(path))
-            if not isinstance(cleaned, Text):
-                cleaned = KEPT + await asyncio.to_thread(self._folder.keep_reference, cleaned)
-            self._seen[path] = cleaned
+            self._seen[path] = await self._cleaned(Path(path))
             while len(self._seen) > REMEMBERED:
                 self._seen.popitem(last=False)
         return self._seen[path]
+
+    async def _cleaned(self, path: Path) -> str | Text:
+        cleaned = await self._folder.receive(path)
+        if isinstance(cleaned, Text):
+            return cleaned
+        return KEPT + await asyncio.to_thread(self._folder.keep_reference, cleaned)
 
     async def lend(self, image: str, folder: Path) -> Path | None:
         """A copy of a kept reference picture where the page may show it from."""

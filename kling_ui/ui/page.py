@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.events import api
 
 from ..request import SPECS, ImageRequest, rules
 from ..studio import Studio
@@ -307,7 +308,7 @@ class Page:
 
         assert {*inspect.signature(submit).parameters} == {*SPECS, "request"}
         for function in (submit, task, tasks):
-            gr.api(function, api_name=function.__name__, concurrency_limit=None)
+            api(function, api_name=function.__name__, concurrency_limit=None)
 
 
 def _for_owner(act: Callable[..., Any]) -> Callable[..., Any]:

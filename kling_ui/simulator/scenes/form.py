@@ -95,8 +95,8 @@ def _cave_rim(canvas: Canvas, near: float, x: float) -> None:
 
 def _clusters(canvas: Canvas, near: float, focus: float) -> None:
     sides = [canvas.stencil() for _ in range(5)]
-    for place in range(7):
-        x = (place + canvas.between(0, 1)) / 7
+    for place in range(6):
+        x = (place + canvas.between(0, 1)) / 6
         gap, rise = abs(x - focus), (x - focus) ** 2 * 0.78
         if gap < (0.24 if near > 0.5 else 0.12):
             continue

@@ -99,7 +99,7 @@ def highway(canvas: Canvas) -> None:
     sky(canvas, horizon, 0.12)
     _cumulus(canvas, horizon)
     sun(canvas, canvas.vary(0.18, 0.3), canvas.vary(0.1, 0.18), 0.026, 0.9)
-    for near in (0.0, 0.5, 1.0):
+    for near in (0.0, 1.0):
         _mesas(canvas, horizon, near)
     _plain(canvas, horizon)
     _road(canvas, horizon, far)
@@ -118,7 +118,7 @@ def _cumulus(canvas: Canvas, horizon: float) -> None:
 
 
 def _mesas(canvas: Canvas, horizon: float, near: float) -> None:
-    wander = canvas.line(0.42 - 0.1 * near, 2) + canvas.line(0.05, 3) * 0.12
+    wander = canvas.line(0.4 - 0.1 * near, 2) + canvas.line(0.05, 3) * 0.12
     steps = smooth(0.0, 0.12, wander - 0.1) * 0.6 + smooth(0.3, 0.4, wander) * 0.4
     rise = steps * np.float32((0.13 - 0.05 * near) / canvas.tall)
     edge = (np.float32(horizon + 0.004) - rise + canvas.line(0.03, 3) * 0.002).astype(np.float32)
@@ -136,7 +136,7 @@ def _plain(canvas: Canvas, horizon: float) -> None:
     canvas.lay(canvas.palette.tone(0.34), ground * depth * 0.55)
     canvas.shade(ground * smooth(0.55, 0.95, canvas.noise(0.12, 5, (5, 1))) * 0.22)
     scrub, lit = canvas.stencil(), canvas.stencil()
-    for _ in range(170):
+    for _ in range(140):
         near = canvas.random.random() ** 2.2
         x, y = canvas.between(0, 1), horizon + 0.004 + (1 - horizon) * near
         for _ in range(4):

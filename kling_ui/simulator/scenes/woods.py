@@ -29,7 +29,7 @@ def birches(canvas: Canvas) -> None:
     for layer in range(5):
         near = layer / 4
         ground = _ground(canvas, near)
-        for x in _places(canvas, 13 - 2 * layer, near):
+        for x in _places(canvas, 12 - 2 * layer, near):
             _trunk(canvas, x, ground, 0.009 + 0.03 * near**1.4, near, BIRCH)
         _foliage(canvas, near)
     _rays(canvas)
@@ -42,7 +42,7 @@ def bamboo(canvas: Canvas) -> None:
     for layer in range(5):
         near = layer / 4
         ground = _ground(canvas, near)
-        for x in _places(canvas, 17 - 2 * layer, near):
+        for x in _places(canvas, 14 - 2 * layer, near):
             _trunk(canvas, x, ground, 0.007 + 0.019 * near**1.3, near, BAMBOO)
         _blades(canvas, near)
         if near < 0.7:
@@ -172,7 +172,7 @@ def _foliage(canvas: Canvas, near: float) -> None:
 def _blades(canvas: Canvas, near: float) -> None:
     """Slender bamboo leaves that hang in fans."""
     dark, lit = canvas.stencil(), canvas.stencil()
-    for _ in range(int(20 + 16 * near)):
+    for _ in range(int(16 + 14 * near)):
         x, y = canvas.between(-0.05, 1.05), abs(float(canvas.random.normal(0, 0.2)))
         if near > 0.6 and abs(x - _focus(canvas)) < 0.2:
             continue

@@ -1,0 +1,165 @@
+"""A Kling on a real socket, and a studio that talks to it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from PIL import Image
+
+from kling_ui.client import BearerAuth, KlingClient
+from kling_ui.history import History
+from kling_ui.pictures import Downloader, PictureFolder
+from kling_ui.request import ImageRequest
+from kling_ui.settings import Secret
+from kling_ui.simulator import Options, build
+from kling_ui.studio import Account, Studio
+from kling_ui.task import State, Task
+
+OWNER = "operator"
+QUICK = (0.1, 0.2)  # seconds a task takes
+PACE = 0.1  # the worker's waits, of a real one's
+
+
+@dataclass
+class Kling:
+    """A simulator on a socket; `creates` are the JSON bodies that came."""
+
+    url: str
+    app: Any = field(repr=False)
+
+    @property
+    def creates(self) -> list[Any]:
+        return list(self.app.state.simulator.creates)
+
+    @property
+    def calls(self) -> list[Any]:
+        return list(self.app.state.simulator.calls)
+
+
+@contextmanager
+def served(app: Any) -> Iterator[str]:
+    """`app` under uvicorn in a thread of its own; its address."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{port}"
+        server.should_exit = True
+        thread.join(timeout=5)
+
+
+@pytest.fixture(autouse=True)
+def plain_pictures(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Plain pictures instead of paintings, where the painter is not what is tested."""
+    if request.module.__name__.endswith(("test_painter", "test_simulator")):
+        return
+
+    def sketch(*, prompt: str, index: int, width: int, height: int, reference: Any = None) -> bytes:
+        colour = hashlib.sha256(f"{prompt} {index}".encode()).digest()
+        file = io.BytesIO()
+        Image.new("RGB", (width, height), (colour[0], colour[1], colour[2])).save(file, "PNG")
+        return file.getvalue()
+
+    monkeypatch.setattr("kling_ui.simulator.painter.paint", sketch)
+
+
+@pytest.fixture
+def kling() -> Iterator[Callable[..., Kling]]:
+    """``kling(quota=…, seconds=…)`` starts a simulator with these options."""
+    running: list[Any] = []
+
+    def start(**options: Any) -> Kling:
+        app = build(Options(**{"seconds": QUICK, **options}))
+        one = served(app)
+        running.append(one)
+        return Kling(one.__enter__(), app)
+
+    yield start
+    for one in running:
+        one.__exit__(None, None, None)
+
+
+def account(url: str, *, name: str = "test", key: str = "key") -> Account:
+    client = KlingClient(base_url=f"{url}/kling", auth=BearerAuth(Secret(key)))
+    return Account(name, f"{url}/kling", client, Downloader(allow_private=True))
+
+
+@asynccontextmanager
+async def open_studio(
+    data: Path, url: str, *, name: str = "test", key: str = "key", run: bool = True
+) -> AsyncIterator[Studio]:
+    one = account(url, name=name, key=key)
+    history = History(data / "history.db")
+    studio = Studio(
+        history=history,
+        folder=PictureFolder(data / "pictures"),
+        accounts={one.name: one},
+        account=one,
+        pace=PACE,
+    )
+    try:
+        if run:
+            async with studio.running():
+                yield studio
+        else:
+            yield studio
+    finally:
+        await one.client.aclose()
+        await one.downloader.aclose()
+        history.close()
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Callable[..., AbstractAsyncContextManager[Studio]]:
+    """``studio(url)`` opens the studio of this test's data folder, again and again if need be."""
+
+    def opened(url: str, **options: Any) -> AbstractAsyncContextManager[Studio]:
+        return open_studio(tmp_path, url, **options)
+
+    return opened
+
+
+async def submitted(studio: Studio, prompt: str = "a fox", **values: Any) -> Task:
+    nonce = values.pop("nonce", "")
+    owner = values.pop("owner", OWNER)
+    task = await studio.submit(
+        ImageRequest.draft({"prompt": prompt, **values}), owner=owner, nonce=nonce
+    )
+    assert isinstance(task, Task), task
+    return task
+
+
+async def reaches(studio: Studio, task: Task, *states: State, within: float = 20) -> Task:
+    """Wait until `task` is in one of `states` (default: over)."""
+    async with asyncio.timeout(within):
+        while True:
+            now = await studio.records.get(task.id)
+            assert now is not None
+            if now.state in states or (not states and now.state.over):
+                return now
+            await asyncio.sleep(0.02)
+
+
+def photo(width: int = 400, height: int = 300, kind: str = "JPEG", **options: Any) -> bytes:
+    """A picture with something in it."""
+    image = Image.linear_gradient("L").resize((width, height))
+    picture = Image.merge("RGB", (image, image.rotate(180), image.transpose(Image.Transpose(0))))
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()

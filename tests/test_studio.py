@@ -1,0 +1,416 @@
+"""The one use case, end to end over a real socket: submit once, watch, keep."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kling_ui.fields import KEPT
+from kling_ui.pictures import Reference
+from kling_ui.request import ImageRequest
+from kling_ui.simulator import Fault
+from kling_ui.studio import Studio
+from kling_ui.studio.keeper import places
+from kling_ui.task import RemotePicture, State
+
+from .conftest import OWNER, Kling, photo, reaches, submitted
+
+Start = Callable[..., Kling]
+Open = Callable[..., Any]
+
+
+async def test_a_prompt_becomes_pictures_on_disk(kling: Start, studio: Open) -> None:
+    server = kling()
+    async with studio(server.url) as one:
+        task = await reaches(one, await submitted(one, "a fox", n=3, aspect_ratio="1:1"))
+        assert task.state is State.SUCCEEDED
+        assert [picture.position for picture in task.pictures] == [0, 1, 2]
+        for picture in task.pictures:
+            data = one.folder.original(picture.file).read_bytes()
+            assert hashlib.sha256(data).hexdigest() == picture.sha256
+            assert len(data) == picture.bytes
+            assert picture.width == picture.height
+            assert (await one.folder.rendition(picture.file, 480)).exists()
+    assert len(server.creates) == 1
+
+
+async def test_states_pass_in_order(kling: Start, studio: Open) -> None:
+    server = kling(seconds=(2.0, 2.2))
+    async with studio(server.url) as one:
+        task = await reaches(one, await submitted(one))
+        states = [state for state, _ in one.history.transitions(task.id)]
+    path = ["queued", "sending", "submitted", "processing", "saving", "succeeded"]
+    assert states == [state for state in path if state in states]
+    assert {"queued", "sending", "submitted", "saving", "succeeded"} <= {*states}
+
+
+async def test_submit_commits_a_row_before_anything_is_sent(kling: Start, studio: Open) -> None:
+    server = kling()
+    async with studio(server.url, run=False) as one:
+        task = await submitted(one)
+        assert one.history.get(task.id) == task
+        assert task.state is State.QUEUED
+        assert task.external_task_id.startswith("kui1-")
+    assert server.creates == []
+
+
+async def test_the_same_press_makes_one_task(kling: Start, studio: Open) -> None:
+    server = kling()
+    async with studio(server.url) as one:
+        tasks = await asyncio.gather(*(submitted(one, nonce="press") for _ in range(10)))
+        assert len({task.id for task in tasks}) == 1
+        await reaches(one, tasks[0])
+    assert len(server.creates) == 1
+
+
+async def test_twenty_tasks_run_side_by_side(kling: Start, studio: Open) -> None:
+    server = kling(seconds=(1.0, 1.2), quota=20)
+    async with studio(server.url) as one:
+        tasks = [await submitted(one, f"fox {k}") for k in range(20)]
+        async with asyncio.timeout(30):
+            ended = [await reaches(one, task, within=30) for task in tasks]
+    assert {task.state for task in ended} == {State.SUCCEEDED}
+    assert len(server.creates) == 20
+    assert sorted(body["prompt"] for body in server.creates) == sorted(
+        f"fox {k}" for k in range(20)
+    )
+
+
+async def test_what_runs_over_the_quota_waits_and_goes_on(kling: Start, studio: Open) -> None:
+    server = kling(quota=2)
+    async with studio(server.url) as one:
+        tasks = [await submitted(one, f"fox {k}") for k in range(4)]
+        ended = [await reaches(one, task, within=40) for task in tasks]
+    assert {task.state for task in ended} == {State.SUCCEEDED}
+    accepted = [call for call in server.calls if call.method == "POST" and call.status == 200]
+    assert len(accepted) == 4
+    assert len({call.external_task_id for call in accepted}) == 4
+
+
+@pytest.mark.parametrize(
+    ("word", "state", "case", "posts"),
+    [
+        ("#policy", State.REJECTED, "1301", 1),
+        ("#fail", State.FAILED, "risk_control", 1),
+        ("#429", State.SUCCEEDED, "", 3),
+    ],
+)
+async def test_a_prompt_word_brings_its_outcome(
+    kling: Start, studio: Open, word: str, state: State, case: str, posts: int
+) -> None:
+    server = kling()
+    async with studio(server.url) as one:
+        task = await reaches(one, await submitted(one, f"a fox {word}"), within=40)
+    assert (task.state, task.case, len(server.creates)) == (state, case, posts)
+
+
+async def test_a_lost_answer_is_looked_for_and_never_sent_again(kling: Start, studio: Open) -> None:
+    """The server takes the task and drops the connection without an answer."""
+
+    def lose(moment: str, info: Mapping[str, Any]) -> Fault | None:
+        return Fault(drop=True, accept=True) if moment == "create" else None
+
+    server = kling(faults=lose)
+    async with studio(server.url) as one:
+        task = await submitted(one)
+        unconfirmed = await reaches(one, task, State.UNCONFIRMED)
+        assert unconfirmed.case == "no_answer"
+        assert (await reaches(one, task)).state is State.SUCCEEDED
+    assert len(server.creates) == 1
+
+
+async def test_a_lost_answer_of_a_server_that_took_nothing_stays_unconfirmed(
+    kling: Start, studio: Open
+) -> None:
+    def lose(moment: str, info: Mapping[str, Any]) -> Fault | None:
+        return Fault(drop=True) if moment == "create" else None
+
+    server = kling(faults=lose)
+    async with studio(server.url) as one:
+        task = await submitted(one)
+        await reaches(one, task, State.UNCONFIRMED)
+        await asyncio.sleep(1)
+        assert (await reaches(one, task, State.UNCONFIRMED)).state is State.UNCONFIRMED
+        posts = [call for call in server.calls if call.method == "POST"]
+        looks = [call for call in server.calls if call.method == "GET"]
+    assert len(posts) == 1
+    assert looks
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 408, 200])
+async def test_every_ambiguous_answer_is_posted_once(
+    kling: Start, studio: Open, status: int
+) -> None:
+    def garble(moment: str, info: Mapping[str, Any]) -> Fault | None:
+        page = b"<html>Bad gateway</html>"
+        return Fault(status=status, body=page, accept=True) if moment == "create" else None
+
+    server = kling(faults=garble)
+    async with studio(server.url) as one:
+        task = await submitted(one)
+        await reaches(one, task, State.UNCONFIRMED)
+        assert (await reaches(one, task)).state is State.SUCCEEDED
+    assert len(server.creates) == 1
+
+
+async def test_an_unreachable_host_sends_nothing_and_says_so(kling: Start, studio: Open) -> None:
+    async with studio("http://127.0.0.1:9") as one:
+        task = await submitted(one)
+        await asyncio.sleep(0.5)
+        now = await reaches(one, task, State.QUEUED)
+        assert (now.case, now.sent) == ("unreachable", None)
+
+
+async def test_a_wrong_key_is_refused_in_words(kling: Start, studio: Open) -> None:
+    server = kling(keys=frozenset({"right"}))
+    async with studio(server.url, key="wrong") as one:
+        task = await reaches(one, await submitted(one))
+    assert (task.state, task.case) == (State.REJECTED, "1002")
+
+
+async def test_a_bad_request_is_told_at_once_and_nothing_is_sent(
+    kling: Start, studio: Open
+) -> None:
+    server = kling()
+    async with studio(server.url) as one:
+        outcome = await one.submit(ImageRequest(prompt="", n=12), owner=OWNER)
+        assert {*outcome} == {"prompt", "n"}
+        assert await one.tasks(owner=OWNER) == []
+    assert server.calls == []
+
+
+async def test_an_external_id_of_ones_own_is_used_once(kling: Start, studio: Open) -> None:
+    server = kling()
+    async with studio(server.url) as one:
+        task = await submitted(one, external_task_id="mine-1")
+        assert task.external_task_id == "mine-1"
+        again = await one.submit(
+            ImageRequest(prompt="another", external_task_id="mine-1"), owner=OWNER
+        )
+        assert {*again} == {"external_task_id"}
+        await reaches(one, task)
+    assert [body["external_task_id"] for body in server.creates] == ["mine-1"]
+
+
+async def kept(one: Studio, data: bytes) -> str:
+    cleaned = await one.folder.receive(data)
+    assert isinstance(cleaned, Reference)
+    return KEPT + one.folder.keep_reference(cleaned)
+
+
+async def test_an_uploaded_photo_goes_out_as_base64_and_keeps_its_shape(
+    kling: Start, studio: Open
+) -> None:
+    server = kling()
+    async with studio(server.url) as one:
+        image = await kept(one, photo(800, 600))
+        task = await reaches(one, await submitted(one, image=image, aspect_ratio="9:16"))
+        assert task.state is State.SUCCEEDED
+        assert (task.pictures[0].width, task.pictures[0].height) == (1168, 864)
+        assert task.request["image"] == image
+    assert server.creates[0]["image"].startswith("sha256:")
+
+
+async def test_a_reference_that_is_gone_is_refused_before_anything_is_sent(
+    kling: Start, studio: Open
+) -> None:
+    server = kling()
+    async with studio(server.url, run=False) as one:
+        image = await kept(one, photo())
+        task = await submitted(one, image=image)
+        one.folder.forget_reference(image.removeprefix(KEPT))
+    async with studio(server.url) as one:
+        ended = await reaches(one, task)
+    assert (ended.state, ended.case) == (State.REJECTED, "reference_gone")
+    assert server.creates == []
+
+
+async def test_watermarked_copies_are_kept_too(kling: Start, studio: Open) -> None:
+    server = kling()
+    async with studio(server.url) as one:
+        task = await reaches(one, await submitted(one, n=2, watermark_info=True))
+        marks = [(picture.position, picture.watermarked) for picture in task.pictures]
+        digests = {picture.sha256 for picture in task.pictures}
+    assert marks == [(0, False), (0, True), (1, False), (1, True)]
+    assert len(digests) == 4
+
+
+async def test_the_seeds_ten_fields_arrive_as_its_page_describes_them(
+    kling: Start, studio: Open
+) -> None:
+    server = kling()
+    asked = {
+        "model_name": "kling-v1-5",
+        "negative_prompt": "blur",
+        "image_reference": "subject",
+        "image_fidelity": 0.5,
+        "human_fidelity": 1,
+        "n": 2,
+        "aspect_ratio": "1:1",
+        "callback_url": "https://example.com/hook",
+    }
+    async with studio(server.url) as one:
+        image = await kept(one, photo())
+        task = await reaches(one, await submitted(one, "flow", image=image, **asked))
+    body = dict(server.creates[0])
+    assert body.pop("external_task_id") == task.external_task_id
+    assert body.pop("image").startswith("sha256:")
+    assert body == {"prompt": "flow", **asked}
+
+
+# restarts
+
+
+async def test_a_restart_in_mid_task_finishes_it_and_sends_nothing_twice(
+    kling: Start, studio: Open
+) -> None:
+    server = kling(seconds=(1.0, 1.5))
+    async with studio(server.url) as one:
+        task = await submitted(one)
+        await reaches(one, task, State.SUBMITTED, State.PROCESSING)
+    async with studio(server.url) as one:
+        assert (await reaches(one, task)).state is State.SUCCEEDED
+    assert len(server.creates) == 1
+
+
+async def test_a_task_found_sending_at_start_is_looked_for_only(kling: Start, studio: Open) -> None:
+    server = kling()
+    async with studio(server.url, run=False) as one:
+        task = await submitted(one)
+        one.history.move(task.id, State.SENDING, frm={State.QUEUED})
+    async with studio(server.url) as one:
+        orphan = await reaches(one, task, State.UNCONFIRMED)
+        assert orphan.case == "interrupted"
+        await asyncio.sleep(1)
+    assert [call for call in server.calls if call.method == "POST"] == []
+
+
+async def test_a_queued_task_is_sent_after_a_short_stop_and_asked_about_after_a_long_one(
+    kling: Start, studio: Open
+) -> None:
+    server = kling()
+    async with studio(server.url, run=False) as one:
+        fresh = await submitted(one, "fresh")
+        one.history._clock = lambda: 1_000_000_000.0
+        stale = await submitted(one, "stale")
+    async with studio(server.url) as one:
+        assert (await reaches(one, fresh)).state is State.SUCCEEDED
+        held = await one.records.get(stale.id)
+        assert held is not None
+        assert (held.state, held.case) == (State.QUEUED, "held")
+        assert await one.release(stale.id, owner="somebody else") is None
+        await one.release(stale.id, owner=OWNER)
+        assert (await reaches(one, stale)).state is State.SUCCEEDED
+    assert [body["prompt"] for body in server.creates] == ["fresh", "stale"]
+
+
+async def test_a_task_of_another_account_waits_for_it(kling: Start, studio: Open) -> None:
+    server = kling()
+    async with studio(server.url, run=False) as one:
+        task = await submitted(one)
+    async with studio(server.url, name="another") as one:
+        waiting = await one.records.get(task.id)
+        assert waiting is not None
+        assert waiting.case == "account_missing"
+    async with studio(server.url) as one:
+        assert (await reaches(one, task)).state is State.SUCCEEDED
+
+
+# what a person may do
+
+
+async def test_a_queued_task_can_be_cancelled_and_is_never_sent(kling: Start, studio: Open) -> None:
+    server = kling()
+    async with studio(server.url, run=False) as one:
+        task = await submitted(one)
+        assert await one.cancel(task.id, owner="somebody else") is None
+        cancelled = await one.cancel(task.id, owner=OWNER)
+        assert cancelled is not None
+        assert cancelled.state is State.CANCELLED
+    async with studio(server.url) as one:
+        await asyncio.sleep(0.3)
+    assert server.creates == []
+
+
+async def test_deleting_takes_the_files_along(kling: Start, studio: Open, tmp_path: Path) -> None:
+    server = kling()
+    async with studio(server.url) as one:
+        image = await kept(one, photo())
+        first = await reaches(one, await submitted(one, image=image))
+        second = await reaches(one, await submitted(one, "another", image=image))
+        name = image.removeprefix(KEPT)
+        assert await one.delete(first.id, owner="somebody else") is None
+        await one.delete(first.id, owner=OWNER)
+        assert not one.folder.original(first.pictures[0].file).exists()
+        assert one.folder.reference(name)
+        await one.delete(second.id, owner=OWNER)
+        with pytest.raises(FileNotFoundError):
+            one.folder.reference(name)
+        assert await one.tasks(owner=OWNER) == []
+    assert [*(tmp_path / "pictures" / "originals").iterdir()] == []
+
+
+async def test_a_running_task_cannot_be_deleted(kling: Start, studio: Open) -> None:
+    server = kling(seconds=(5.0, 6.0))
+    async with studio(server.url) as one:
+        task = await submitted(one)
+        await reaches(one, task, State.SUBMITTED, State.PROCESSING)
+        assert await one.delete(task.id, owner=OWNER) is None
+        assert await one.records.get(task.id)
+
+
+# pictures
+
+
+async def test_a_picture_that_is_late_is_fetched_again(kling: Start, studio: Open) -> None:
+    failures = iter([503, 404])
+
+    def refuse(moment: str, info: Mapping[str, Any]) -> Fault | None:
+        status = next(failures, None) if moment == "picture" else None
+        return Fault(status=status) if status else None
+
+    server = kling(faults=refuse)
+    async with studio(server.url) as one:
+        task = await reaches(one, await submitted(one), within=30)
+    assert task.state is State.SUCCEEDED
+    assert len(server.creates) == 1
+
+
+async def test_results_on_a_private_host_are_refused_unless_allowed(
+    kling: Start, studio: Open
+) -> None:
+    from kling_ui.pictures import Downloader, NotFetched
+
+    server = kling()
+    strict = Downloader()
+    with pytest.raises(NotFetched):
+        await strict.fetch(f"{server.url}/pictures/1-0.png", Path("unused.part"))
+    await strict.aclose()
+
+
+@pytest.mark.parametrize(
+    ("indexes", "order"),
+    [([1, 0, 2], [1, 0, 2]), ([None, None, None], [0, 1, 2]), ([0, 0, 1], [0, 1, 2])],
+)
+def test_results_are_placed_by_index_or_as_they_came(
+    indexes: list[int | None], order: list[int]
+) -> None:
+    pictures = tuple(
+        RemotePicture(url=f"https://host/{k}", index=index) for k, index in enumerate(indexes)
+    )
+    assert [places(pictures)[(k, False)] for k in range(3)] == [f"https://host/{k}" for k in order]
+
+
+def test_the_owner_is_not_readable_in_an_external_id() -> None:
+    from kling_ui.studio import _external_id
+
+    one, two = _external_id("alice"), _external_id("alice")
+    assert one != two
+    assert "alice" not in one
+    assert one[:13] == two[:13]
+    assert len(one) == len("kui1-") + 8 + 1 + 32
