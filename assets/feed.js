@@ -182,7 +182,7 @@ function drawStage() {
   if (!stage || !head) return;
   stage.dataset.actions = ACTIONS(task).join(" ");
   shape(task).forEach((side, index) => stage.style.setProperty(index ? "--ratio-h" : "--ratio-w", side));
-  stage.classList.toggle("waiting", Boolean(task && !task.over));
+  stage.classList.toggle("bare", Boolean(task?.over && !task.pictures.length));
   for (const [id, node] of nodes) node.card.classList.toggle("selected", id === task?.id);
   drawHead(head, task);
   drawDetails(task);

@@ -111,7 +111,7 @@
     changes[at("aspect_ratio")] = choice("aspect_ratio", v, rule.ratios, rule);
     changes[at("resolution")] = choice("resolution", v, rule.resolutions, rule);
     kling.rule = rule;
-    kling.count();
+    setTimeout(kling.count, 50); // once the new values are drawn
     document.body.classList.toggle("with-picture", picture);
     describeModel(rule);
     return [...changes, update({ value: label(v[at("n")] ?? 1, rule) })];

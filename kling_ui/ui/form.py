@@ -73,7 +73,7 @@ class Form:
             return gr.Radio(self._choices(name), value=value, **common)
         if spec.switch:
             return gr.Checkbox(value, **common)
-        common["info"] = self.say(spec.help)
+        common = {"info": self.say(spec.help), "placeholder": " "} | common
         return gr.Textbox("" if value is None else value, **common)  # a Number cannot be blank
 
     def _models(self) -> list[str]:

@@ -251,10 +251,11 @@ class Page:
         if isinstance(outcome, Task):
             return {"task": outcome.id, "problems": {}}
         labels = {name: spec.label.of(lang) for name, spec in SPECS.items()}
+        labels["image_url"] = labels["image"]
         return {
             "task": "",
             "problems": {name: text.of(lang) for name, text in outcome.items()},
-            "labels": {name: labels.get(name.removesuffix("_url"), "") for name in outcome},
+            "labels": {name: labels.get(name, "") for name in outcome},
         }
 
     async def _show(self, event: gr.EventData, request: gr.Request) -> Any:

@@ -58,11 +58,14 @@ def _trouble(task: Task, lang: Lang) -> dict[str, str] | None:
     found: Case | None = CASES.get(task.case)
     if found is None:
         return None
+    unsure = task.state is State.UNCONFIRMED and found.charged == "maybe"
+    title = CASES["no_answer"].title if unsure else found.title
+    said = [found.title.of(lang)] if title != found.title else []
     return {
-        "title": found.title.of(lang),
+        "title": title.of(lang),
         "advice": found.advice.of(lang),
         "charged": CHARGED[found.charged].of(lang) if _billable(task) else "",
-        "detail": task.detail,
+        "detail": " · ".join([*said, task.detail] if task.detail else said),
     }
 
 

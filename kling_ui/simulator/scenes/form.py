@@ -124,7 +124,7 @@ def _stamp_faces(canvas: Canvas, sides: Sequence[Stencil], near: float) -> None:
 def _cluster(
     canvas: Canvas, sides: Sequence[Stencil], foot: Point, size: float, up: int, lean: float
 ) -> None:
-    for turn in (-0.85, 0.8, -0.5, 0.46, -0.22, 0.2, -0.03):
+    for turn in (-0.8, 0.75, -0.42, 0.4, -0.03):
         length = size * canvas.between(0.7, 1.25) * (1.25 - abs(turn))
         way = turn + lean * 0.32 + canvas.between(-0.1, 0.1)
         _prism(canvas, sides, foot, length, way, up)

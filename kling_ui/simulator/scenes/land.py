@@ -222,7 +222,7 @@ def meadow(canvas: Canvas) -> None:
 
 def _grass(canvas: Canvas, near: float) -> None:
     dark, lit = canvas.stencil(), canvas.stencil()
-    for _ in range(int((180 - 95 * near) * canvas.wide)):
+    for _ in range(int((170 - 95 * near) * canvas.wide**0.8)):
         x, tall = canvas.between(-0.03, 1.03), (0.035 + 0.17 * near) * canvas.between(0.5, 1.1)
         y = 0.6 + 0.5 * near + canvas.between(-0.05, 0.05)
         tip = x + canvas.between(-0.3, 0.3) * tall / canvas.wide
