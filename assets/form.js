@@ -94,7 +94,7 @@
   });
 
   // ── the rules: Python made the table, the browser applies it ───────────────────────────────
-  const wanted = {}; // what the person chose, also while the model does not offer it
+  const wanted = {}, given = {}; // what the person chose, and what stands there while a model lacks it
   kling.adapt = (v) => {
     const before = kling.values ? {} : restored();
     for (const [name, value] of Object.entries(before)) if (at(name) >= 0) v[at(name)] = value;
@@ -148,10 +148,9 @@
 
   function choice(name, v, offered, rule) {
     const now = v[at(name)];
-    if (offered.includes(now) && !(wanted[name] && offered.includes(wanted[name]))) wanted[name] = undefined;
+    if (now !== given[name]) wanted[name] = now;
     const value = [wanted[name], now, offered[0]].find((one) => offered.includes(one)) ?? now;
-    if (value !== now && !wanted[name]) wanted[name] = now;
-    if (value === wanted[name]) wanted[name] = undefined;
+    given[name] = value;
     const [support] = rule.fields[name] ?? ["yes"];
     const choices = (offered.length ? offered : [now]).map((one) => [one, one]);
     return update({ choices, value, interactive: support !== "no" });

@@ -9,6 +9,7 @@ import dataclasses
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -150,6 +151,7 @@ KEEPS_SHAPE = Text(
     "使用参考图时，可灵通常保持参考图自身的比例。",
 )
 ONE_SIZE = Text("{model} has one size only.", "{model} 只有一种尺寸。")
+THIS_MODEL = Text("this model", "该模型")
 REFERENCE_ADVISED = Text(
     "{model} usually wants a kind of reference with a picture.",
     "{model} 使用图片时通常需要选择参考类型。",
@@ -164,15 +166,19 @@ def taken(field: str, *, picture: bool = False) -> Callable[[Situation], Verdict
             return Verdict(NO, NEEDS_PICTURE)
         support = getattr(situation.model, field)
         reason = {YES: None, NO: NOT_TAKEN}.get(support, PERHAPS)
-        return Verdict(support, reason and reason.fill(model=situation.model.name))
+        return Verdict(support, reason and reason.fill(model=_named(situation)))
 
     return when
+
+
+def _named(situation: Situation) -> str | Text:
+    return situation.model.name or THIS_MODEL
 
 
 def negative(situation: Situation) -> Verdict:
     support = situation.model.negative_with_picture if situation.picture else YES
     reason = {YES: None, NO: NO_NEGATIVE}.get(support, PERHAPS)
-    return Verdict(support, reason and reason.fill(model=situation.model.name))
+    return Verdict(support, reason and reason.fill(model=_named(situation)))
 
 
 def human(situation: Situation) -> Verdict:
@@ -181,14 +187,14 @@ def human(situation: Situation) -> Verdict:
     if verdict.support is NO or situation.reference == "subject":
         return verdict
     if situation.reference == "face" and situation.model.status != "current":
-        return Verdict(catalog.DOUBTFUL, PERHAPS.fill(model=situation.model.name))
+        return Verdict(catalog.DOUBTFUL, PERHAPS.fill(model=_named(situation)))
     return Verdict(NO, NEEDS_SUBJECT)
 
 
 def size(situation: Situation) -> Verdict:
     if situation.resolutions:
         return Verdict()
-    return Verdict(NO, ONE_SIZE.fill(model=situation.model.name))
+    return Verdict(NO, ONE_SIZE.fill(model=_named(situation)))
 
 
 def shape(situation: Situation) -> Verdict:
@@ -198,10 +204,11 @@ def shape(situation: Situation) -> Verdict:
 def check_url(value: str) -> Text | None:
     try:
         parts = urlsplit(value)
-        sound = parts.scheme in {"http", "https"} and bool(parts.hostname)
+        sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         sound = False
-    return None if sound and len(value) <= 2048 and value.isprintable() else NOT_A_URL
+    visible = value.isprintable() and " " not in value
+    return None if sound and visible and len(value) <= 2048 else NOT_A_URL
 
 
 def check_picture(value: str) -> Text | None:
@@ -213,18 +220,27 @@ def check_id(value: str) -> Text | None:
 
 
 def check_elements(value: str) -> Text | None:
-    for word in words(value):
-        if not (word.isascii() and word.isdigit() and 0 < int(word[:20]) < 2**63):
-            return NOT_ELEMENTS.fill(value=_short(word))
-    return None
+    wrong = (word for word in words(value) if isinstance(element_id(word), str))
+    return next((NOT_ELEMENTS.fill(value=_short(word)) for word in wrong), None)
+
+
+def element_id(word: str) -> int | str:
+    """A 64-bit id, or the word itself where it is none."""
+    sound = word.isascii() and word.isdigit() and len(word) < 20
+    return int(word) if sound and 0 < int(word) < 2**63 else word
 
 
 def is_blank(value: Any) -> bool:
     return value is None or value == [] or (isinstance(value, str) and not value.strip())
 
 
+def is_plain(value: Any) -> bool:
+    """A text or a number that JSON knows: nothing nested, no NaN, no infinity."""
+    return isinstance(value, str | int) or (isinstance(value, float) and isfinite(value))
+
+
 def _short(value: Any) -> str:
-    text = str(value)
+    text = str(read_text(str(value)))
     return text if len(text) <= 40 else text[:39] + "…"
 
 
@@ -232,7 +248,7 @@ def words(value: str) -> list[str]:
     return [word for word in re.split(r"[\s,;，；、]+", value) if word]
 
 
-_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069\ufeff]|[\ud800-\udfff]")
+_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
 
 
 def read_text(value: Any) -> Any:
@@ -246,9 +262,10 @@ def read_line(value: Any) -> Any:
 
 def read_number(kind: type[int] | type[float]) -> Callable[[Any], Any]:
     def read(value: Any) -> Any:
+        value = read_line(value)
         try:
             number = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return value
         if isinstance(value, bool) or number != number:
             return value
@@ -260,11 +277,17 @@ def read_number(kind: type[int] | type[float]) -> Callable[[Any], Any]:
 def read_switch(value: Any) -> Any:
     if isinstance(value, Mapping):
         value = value.get("enabled", False)
-    words = {"true": True, "1": True, "on": True, "false": False, "0": False, "off": False}
-    return words.get(value.lower(), value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    word = read_line(value)
+    return word.lower() in _ON if word.lower() in _ON | _OFF else word
+
+
+_ON, _OFF = {"true", "1", "on", "yes"}, {"false", "0", "off", "no"}
 
 
 def read_elements(value: Any) -> Any:
     if not isinstance(value, Sequence) or isinstance(value, str):
         return read_line(str(value)) if isinstance(value, int) else read_line(value)
-    return ", ".join(str(v.get("element_id", v) if isinstance(v, Mapping) else v) for v in value)
+    ids = (v.get("element_id", v) if isinstance(v, Mapping) else v for v in value)
+    return read_line(", ".join(map(str, ids)))

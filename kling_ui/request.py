@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from . import catalog, fields
 from .catalog import NO
-from .fields import KINDS, Situation, Spec, Verdict, is_blank, spec
+from .fields import KINDS, Situation, Spec, Verdict, is_blank, is_plain, spec
 from .text import Lang, Text
 
 
@@ -149,10 +149,8 @@ class ImageRequest:
     def draft(cls, values: Mapping[str, Any]) -> Self:
         """From a form's or a script's values: numbers in texts are read, texts made clean, blanks
         become defaults; what cannot be read stays as it is and shows up in `problems`."""
-        known = {
-            name: _READ[name](values[name]) for name in SPECS if not is_blank(values.get(name))
-        }
-        return cls(**known)
+        read = {name: _READ[name](values.get(name)) for name in SPECS}
+        return cls(**{name: value for name, value in read.items() if not is_blank(value)})
 
     @property
     def situation(self) -> Situation:
@@ -209,21 +207,25 @@ class ImageRequest:
 
     def _given(self, name: str) -> bool:
         value = getattr(self, name)
+        if name == "element_list" and isinstance(value, str):
+            return bool(self.elements)
         return not is_blank(value) and value is not False
 
     def _wire(self, name: str) -> Any:
         if name == "element_list":
-            return [{"element_id": int(word)} for word in self.elements]
+            return [{"element_id": fields.element_id(word)} for word in self.elements]
         return {"enabled": True} if name == "watermark_info" else getattr(self, name)
 
     def as_dict(self) -> dict[str, Any]:
-        """Field → value as asked, without defaults that were left alone: what history keeps."""
+        """Field → value as asked, without defaults that were left alone and without what cannot
+        even be read (a field that is not sent may hold anything): what history keeps."""
         blank = type(self)()
         kept = {"model_name", "prompt", "n", "aspect_ratio", "resolution"}
         return {
             name: getattr(self, name)
             for name in SPECS
-            if name in kept or getattr(self, name) != getattr(blank, name)
+            if is_plain(getattr(self, name))
+            and (name in kept or getattr(self, name) != getattr(blank, name))
         }
 
 
