@@ -118,6 +118,7 @@ class History:
             "busy_timeout=10000",
             "foreign_keys=ON",
             "trusted_schema=OFF",
+            "secure_delete=ON",  # a deleted prompt leaves no trace in free pages
         ):
             self._db.execute(f"PRAGMA {pragma}")
         self._migrate()
@@ -150,7 +151,8 @@ class History:
     # writing
 
     def add(self, new: NewTask) -> tuple[Task, bool]:
-        """The task's row and whether it is new; the same owner and nonce give the same task.
+        """The task's row and whether it is new; the same owner and nonce give the same task,
+        deleted or not.
 
         Raises `AlreadyUsed` when the account's history holds the external task id."""
         with self._writing() as db:
@@ -159,9 +161,8 @@ class History:
             ).fetchone()
             if row is None:
                 task_id = self._insert(db, new)
-        found = self.get(row["id"] if row else task_id)
-        assert found is not None
-        return found, row is None
+        rows = self._read("SELECT * FROM task WHERE id=?", row["id"] if row else task_id)
+        return self._tasks(rows)[0], row is None
 
     def _insert(self, db: sqlite3.Connection, new: NewTask) -> str:
         now = self._clock()
@@ -209,15 +210,16 @@ class History:
         return self.get(task_id) if noted else None
 
     def keep_picture(self, picture: Picture) -> Task | None:
-        """Add a picture; a second one in the same place replaces nothing and is ignored."""
+        """Add a picture; a second one in the same place replaces nothing and is ignored. None
+        when the task is gone."""
         values = asdict(picture)
         with self._writing() as db:
-            db.execute(
-                f"INSERT OR IGNORE INTO picture ({', '.join(values)}) "
-                f"VALUES ({', '.join('?' * len(values))})",
-                tuple(values.values()),
-            )
-            _update(db, {}, "id=?", (picture.task_id,))
+            if _update(db, {}, "id=? AND deleted=0", (picture.task_id,)):
+                db.execute(
+                    f"INSERT OR IGNORE INTO picture ({', '.join(values)}) "
+                    f"VALUES ({', '.join('?' * len(values))})",
+                    tuple(values.values()),
+                )
         return self.get(picture.task_id)
 
     def delete(self, task_id: str, *, owner: str) -> Task | None:

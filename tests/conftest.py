@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -26,6 +28,8 @@ from kling_ui.settings import Secret
 from kling_ui.simulator import Options, build
 from kling_ui.studio import Account, Studio
 from kling_ui.task import State, Task
+
+from .program import Program, app_at
 
 OWNER = "operator"
 QUICK = (0.1, 0.2)  # seconds a task takes
@@ -123,6 +127,42 @@ async def open_studio(
         await one.client.aclose()
         await one.downloader.aclose()
         history.close()
+
+
+@pytest.fixture(scope="session")
+def kling_server() -> Iterator[Program]:
+    """The simulator as a server of its own; its tasks take one to two seconds."""
+    command = [sys.executable, "-m", "kling_ui.simulator", "--port", "0", "--seconds", "1", "2"]
+    program = Program([*command, "--key", "good-key"]).start()
+    yield program
+    program.stop()
+
+
+@pytest.fixture(scope="session")
+def app(kling_server: Program, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """The program with a key, as over the internet."""
+    program = app_at(
+        tmp_path_factory.mktemp("live"),
+        KLING_BASE_URL=f"{kling_server.url}/kling",
+        KLING_API_KEY="good-key",
+    ).start()
+    yield program
+    program.stop()
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Iterator[Callable[..., Program]]:
+    """``program(**env)`` starts a program of this test's own."""
+    running: list[Program] = []
+
+    def start(**env: str) -> Program:
+        running.append(app_at(tmp_path / "data", **env).start())
+        return running[-1]
+
+    yield start
+    for one in running:
+        if one.process and one.process.poll() is None:
+            one.stop(signal.SIGKILL)
 
 
 @pytest.fixture

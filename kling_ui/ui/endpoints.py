@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from ..fields import NOT_TEXT
 from ..studio import Problems, Studio
 from ..task import Task
 from ..text import Text
@@ -23,6 +23,21 @@ NO_OWNER = Text(
     "没有身份：请先访问 /config 并保留其 Cookie（gradio_client 会自动处理）。",
 )
 NOT_AN_UPLOAD = Text("Neither an uploaded file nor a URL.", "既不是上传的文件，也不是链接。")
+
+URL = ("http://", "https://")
+
+
+def leave_urls_alone(blocks: gr.Blocks, function: Callable[..., Any]) -> None:
+    """Gradio would fetch a file that a caller names by URL before `function` runs. Ours passes
+    the address on to Kling and fetches nothing."""
+    endpoint = next(fn for fn in blocks.fns.values() if fn.api_name == function.__name__)
+    for widget in endpoint.inputs:
+        usual = widget.async_move_resource_to_block_cache
+
+        async def move(path: Any, usual: Any = usual) -> Any:
+            return path if str(path).startswith(URL) else await usual(path)
+
+        vars(widget)["async_move_resource_to_block_cache"] = move  # this one widget's only
 
 
 def refuse(text: Text, request: gr.Request) -> gr.Error:
@@ -76,17 +91,15 @@ class Endpoints:
     def _source(self, image: Any, request: gr.Request) -> dict[str, Any]:
         """`image` of a caller: nothing, a URL, or a file that lies in the upload folder."""
         if isinstance(image, dict):
-            path = Path(str(image.get("path", ""))).resolve()
+            image = str(image.get("path") or "")
+            path = Path(image).resolve()
             if path.is_relative_to(self.upload_folder.resolve()) and path.is_file():
                 return {"image": str(path)}
-            image = image.get("url") or ""
-            if not image:
-                raise refuse(named({"image": NOT_AN_UPLOAD}), request)
-        if image and not isinstance(image, str):
-            raise refuse(named({"image": NOT_TEXT}), request)
-        if image and not image.startswith(("http://", "https://")):
+        if not image:
+            return {"image_url": ""}
+        if not isinstance(image, str) or not image.startswith(URL):
             raise refuse(named({"image": NOT_AN_UPLOAD}), request)
-        return {"image_url": image or ""}
+        return {"image_url": image}
 
     @staticmethod
     def _described(task: Task, request: gr.Request) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from ..web import Assets
 from ..web.language import language
 from ..web.links import base_of
 from ..web.owner import owner_of
-from .endpoints import Endpoints
+from .endpoints import Endpoints, leave_urls_alone
 from .form import Form, Uploads
 from .speech import Speech, words
 from .stage import Stage
@@ -283,7 +283,7 @@ class Page:
             request: gr.Request,
             model_name: str = default_model,
             negative_prompt: str = "",
-            image: Any = None,
+            image: gr.FileData | str | None = None,
             image_reference: str = "",
             image_fidelity: float | None = None,
             human_fidelity: float | None = None,
@@ -310,6 +310,7 @@ class Page:
         assert {*inspect.signature(submit).parameters} == {*SPECS, "request"}
         for function in (submit, task, tasks):
             api(function, api_name=function.__name__, concurrency_limit=None)
+        leave_urls_alone(self.blocks, submit)
 
 
 def _for_owner(act: Callable[..., Any]) -> Callable[..., Any]:

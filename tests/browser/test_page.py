@@ -15,7 +15,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from ..conftest import photo
-from .conftest import Program
+from ..program import Program
 
 pytestmark = pytest.mark.browser
 

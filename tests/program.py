@@ -1,0 +1,71 @@
+"""The real program, or the simulator, as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+START = 60  # seconds
+
+
+@dataclass
+class Program:
+    """A process of ours that prints its address. `env` is its whole environment of settings."""
+
+    command: list[str]
+    env: dict[str, str] = field(default_factory=dict)
+    log: list[str] = field(default_factory=list)
+    url: str = ""
+    process: subprocess.Popen[str] | None = None
+
+    def start(self) -> Program:
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("KLING_", "GRADIO_"))}
+        self.process = subprocess.Popen(
+            self.command,
+            cwd=ROOT,
+            env=clean | self.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.url = ""
+        threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
+        end = time.monotonic() + START
+        while not self.url and time.monotonic() < end and self.process.poll() is None:
+            time.sleep(0.05)
+        assert self.url, "".join(self.log)
+        return self
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout
+        with process.stdout:
+            for line in process.stdout:
+                self.log.append(line)
+                found = re.search(r"http://127\.0\.0\.1:\d+", line)
+                if found and not self.url:
+                    self.url = found.group()
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        assert self.process
+        self.process.send_signal(number)
+        return self.process.wait(timeout=20)
+
+
+def app_at(data: Path, **env: str) -> Program:
+    port = str(_free_port())
+    settings = {"KLING_UI_DATA_DIR": str(data), "GRADIO_SERVER_PORT": port, **env}
+    return Program([sys.executable, "app.py"], settings)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
