@@ -231,7 +231,8 @@ function drawDetails(task) {
 }
 
 kling.download = async () => {
-  for (const picture of current()?.pictures ?? []) {
+  const task = current();
+  for (const picture of task ? [...task.pictures, ...task.watermarked] : []) {
     const anchor = make("a", { href: `${link(picture.id)}?download`, download: "" });
     document.body.append(anchor);
     anchor.click();

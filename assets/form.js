@@ -112,6 +112,7 @@
     changes[at("resolution")] = choice("resolution", v, rule.resolutions, rule);
     kling.rule = rule;
     setTimeout(kling.count, 50); // once the new values are drawn
+    hintAtImage();
     document.body.classList.toggle("with-picture", picture);
     describeModel(rule);
     return [...changes, update({ value: label(v[at("n")] ?? 1, rule) })];
@@ -171,6 +172,14 @@
     const status = rule.status === "retired" || rule.status === "gateway" ? kling.say(rule.status) : "";
     const parts = [rule.character, each && kling.say("per_image", { price: each }), status];
     note("model_name", rule.status === "current" ? "hint" : "doubtful", parts.filter(Boolean).join(" · "));
+  }
+
+  // ── what the picture may be, beside its label ──────────────────────────────────────────────
+  function hintAtImage() {
+    const field = $("field-image");
+    if (!field || field.querySelector(":scope > .counter")) return;
+    field.append(Object.assign(document.createElement("span"),
+      { className: "counter", textContent: kling.say("image_hint") }));
   }
 
   // ── price and button ───────────────────────────────────────────────────────────────────────

@@ -13,7 +13,7 @@ L-app    notes of real calls by an app, 2026-08-17
 V-comfy  Kling's own ComfyUI nodes, 2025-10-24
 ours     a decision of this project, 2026-11-22
 
-A fact with two sources that disagree is doubtful. Never mend a number here without opening its page.
+A fact with two sources that disagree is doubtful. Change a number here only with its page open.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -15,16 +14,13 @@ from ..web.cards import error_of
 from ..web.language import language
 from ..web.links import base_of, picture_link
 from ..web.owner import owner_of
-from .form import Uploads
+from .form import ADDRESS, Uploads
 
 NO_SUCH_TASK = Text("task_id: no such task of yours.", "task_id：没有这个任务。")
 NO_OWNER = Text(
     "No identity: fetch /config first and keep its cookie, as gradio_client does.",
     "没有身份：请先访问 /config 并保留其 Cookie（gradio_client 会自动处理）。",
 )
-NOT_AN_UPLOAD = Text("Neither an uploaded file nor a URL.", "既不是上传的文件，也不是链接。")
-
-URL = ("http://", "https://")
 
 
 def leave_urls_alone(blocks: gr.Blocks, function: Callable[..., Any]) -> None:
@@ -35,7 +31,7 @@ def leave_urls_alone(blocks: gr.Blocks, function: Callable[..., Any]) -> None:
         usual = widget.async_move_resource_to_block_cache
 
         async def move(path: Any, usual: Any = usual) -> Any:
-            return path if str(path).startswith(URL) else await usual(path)
+            return path if str(path).startswith(ADDRESS) else await usual(path)
 
         vars(widget)["async_move_resource_to_block_cache"] = move  # this one widget's only
 
@@ -56,16 +52,13 @@ def named(problems: Problems) -> Text:
 
 
 class Endpoints:
-    def __init__(self, studio: Studio, uploads: Uploads, upload_folder: Path) -> None:
-        self.studio, self.uploads, self.upload_folder = studio, uploads, upload_folder
+    def __init__(self, studio: Studio, uploads: Uploads) -> None:
+        self.studio, self.uploads = studio, uploads
 
     async def submit(self, values: dict[str, Any], request: gr.Request) -> str:
         """One new task; its id."""
         owner = self._owner(request)
-        image = self._source(values.pop("image"), request)
-        draft, problems = await self.uploads.draft(values | image)
-        if "image_url" in problems:
-            problems["image"] = problems.pop("image_url")
+        draft, problems = await self.uploads.draft(values)
         outcome = problems or await self.studio.submit(draft, owner=owner)
         if not isinstance(outcome, Task):
             raise refuse(named(outcome), request)
@@ -87,19 +80,6 @@ class Endpoints:
         if not owner:
             raise refuse(NO_OWNER, request)
         return owner
-
-    def _source(self, image: Any, request: gr.Request) -> dict[str, Any]:
-        """`image` of a caller: nothing, a URL, or a file that lies in the upload folder."""
-        if isinstance(image, dict):
-            image = str(image.get("path") or "")
-            path = Path(image).resolve()
-            if path.is_relative_to(self.upload_folder.resolve()) and path.is_file():
-                return {"image": str(path)}
-        if not image:
-            return {"image_url": ""}
-        if not isinstance(image, str) or not image.startswith(URL):
-            raise refuse(named({"image": NOT_AN_UPLOAD}), request)
-        return {"image_url": image}
 
     @staticmethod
     def _described(task: Task, request: gr.Request) -> dict[str, Any]:

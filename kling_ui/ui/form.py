@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,8 @@ KIND_NAMES = {
 }
 IMAGE_URL = Text("… or its URL", "……或图片链接")
 REMEMBERED = 256  # cleaned uploads whose paths are known
-MAX_NAME = 4096
+ADDRESS = ("http://", "https://")
+NOT_AN_UPLOAD = Text("Neither an uploaded file nor a URL.", "既不是上传的文件，也不是链接。")
 
 
 class Form:
@@ -95,16 +96,48 @@ class Form:
 
 
 class Uploads:
-    """Turns what a person uploaded into a kept reference picture, once per file."""
+    """Turns what a page or a script sent into a request, its upload into a kept reference.
 
-    def __init__(self, folder: PictureFolder) -> None:
-        self._folder = folder
-        self._seen: OrderedDict[str, str | Text] = OrderedDict()
+    Nothing is believed of a file that a caller names but that it lies in `upload_folder`: events
+    run with ``preprocess=False``, because Gradio would open the file, or fetch it from an address,
+    before our own check."""
 
-    async def name(self, path: str) -> str | Text:
-        """``reference:<name>`` of the cleaned picture, or the sentence why it cannot be used."""
+    def __init__(self, folder: PictureFolder, upload_folder: Path) -> None:
+        self._folder, self._upload_folder = folder, upload_folder.resolve()
+        self._seen: OrderedDict[Path, str | Text] = OrderedDict()
+
+    async def draft(self, values: Mapping[str, Any]) -> tuple[ImageRequest, Problems]:
+        """The request that `values` make (field → value as it came), and all that is wrong with
+        it. `image` is an upload or an address; a form has the address apart in `image_url`."""
+        given = await self.image(values.get("image"))
+        image, problem = ("", given) if isinstance(given, Text) else (given, None)
+        apart = not image and not problem and bool(values.get("image_url"))
+        request = ImageRequest.draft({**values, "image": values["image_url"] if apart else image})
+        found = request.problems()
+        if problem:  # judged as if the picture were there: its own problem is enough
+            found = replace(request, image=KEPT).problems()
+            found["image"] = problem
+        if apart and "image" in found:
+            found["image_url"] = found.pop("image")
+        return request, found
+
+    async def image(self, given: Any) -> str | Text:
+        """An upload as ``reference:<name>``, an address as it is, nothing as ""; or the sentence
+        why it cannot be used."""
+        if isinstance(given, Mapping):
+            given = str(given.get("path") or "")
+            path = Path(given).resolve()
+            if path.is_relative_to(self._upload_folder) and path.is_file():
+                return await self._name(path)
+        if not given:
+            return ""
+        sound = isinstance(given, str) and given.startswith(ADDRESS)
+        return given if sound else NOT_AN_UPLOAD
+
+    async def _name(self, path: Path) -> str | Text:
+        """Cleaned and kept once per file; Gradio names uploads by their content."""
         if path not in self._seen:
-            self._seen[path] = await self._cleaned(Path(path))
+            self._seen[path] = await self._cleaned(path)
             while len(self._seen) > REMEMBERED:
                 self._seen.popitem(last=False)
         return self._seen[path]
@@ -115,33 +148,15 @@ class Uploads:
             return cleaned
         return KEPT + await asyncio.to_thread(self._folder.keep_reference, cleaned)
 
-    async def lend(self, image: str, folder: Path) -> Path | None:
+    async def lend(self, image: str) -> Path | None:
         """A copy of a kept reference picture where the page may show it from."""
         if not image.startswith(KEPT):
             return None
         name = image.removeprefix(KEPT)
-        copy = folder / name
+        copy = self._upload_folder / "references" / name
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            copy.parent.mkdir(parents=True, exist_ok=True)
             await asyncio.to_thread(shutil.copyfile, self._folder.reference_path(name), copy)
         except OSError:
             return None
         return copy
-
-    async def draft(self, values: dict[str, Any]) -> tuple[ImageRequest, Problems]:
-        """The request that a form's values make, and everything that is wrong with it.
-
-        `values` are field name → value, with `image` the path of an upload (or None) and
-        `image_url` an address; an upload goes before an address."""
-        path, url = values.pop("image", None), values.pop("image_url", "")
-        image = await self.name(path) if path else url
-        problems: Problems = {}
-        if isinstance(image, Text):
-            problems["image"], image = image, ""
-        request = ImageRequest.draft({**values, "image": image})
-        found = request.problems()
-        if "image" in problems:  # judged as if the picture were there: its own problem is enough
-            found = replace(request, image=KEPT).problems()
-        elif url and not path and "image" in found:
-            found["image_url"] = found.pop("image")
-        return request, found | problems

@@ -54,7 +54,6 @@ FIRST_PROMPT = Text(
     "黄昏时分玄武岩悬崖上的灯塔，长曝光海面，胶片颗粒",
 )
 MORE = Text("More — negative prompt, callback, task id", "更多：负向提示词、回调、任务 ID")
-REFERENCE = Text("optional · JPG/PNG up to 10 MB", "可选 · JPG/PNG，不超过 10 MB")
 GENERATE = Text("Generate", "生成")
 DEMO_BANNER = Text(
     "Demo. No API key is set: pictures are drawn on this machine, nothing is sent or charged. "
@@ -78,7 +77,6 @@ class Page:
     def __init__(self, studio: Studio, assets: Assets, *, default_model: str) -> None:
         self.studio, self.assets = studio, assets
         self.speech = Speech()
-        self.uploads = Uploads(studio.folder)
         with gr.Blocks(title="Kling Image Studio", analytics_enabled=False) as self.blocks:
             self._header()
             with gr.Row(elem_id="main", equal_height=False):
@@ -86,6 +84,7 @@ class Page:
                     self.form = self._composer(default_model)
                 with gr.Column(elem_id="right", scale=1, min_width=300):
                     self._right()
+            self.uploads = Uploads(studio.folder, Path(self.blocks.GRADIO_CACHE))
             self._wire()
             self._api(default_model)
 
@@ -177,10 +176,16 @@ class Page:
             js=f"(...v) => kling.pressed(v, {len(fields)})",
             trigger_mode="multiple",
             concurrency_limit=None,
+            preprocess=False,
             **QUIET,
         ).then(None, self.report, None, js="(report) => kling.report(report)", **QUIET)
         fields["image"].upload(
-            self._check_upload, fields["image"], self.report, concurrency_limit=None, **QUIET
+            self._check_upload,
+            fields["image"],
+            self.report,
+            concurrency_limit=None,
+            preprocess=False,
+            **QUIET,
         ).then(None, self.report, None, js="(report) => kling.report(report)", **QUIET)
         self._wire_examples()
         self._wire_rules()
@@ -240,8 +245,8 @@ class Page:
         outcome = problems or await self.studio.submit(draft, owner=owner, nonce=nonce)
         return self._reported(outcome, language(request))
 
-    async def _check_upload(self, path: str | None, request: gr.Request) -> dict[str, Any]:
-        found = await self.uploads.name(path) if path else ""
+    async def _check_upload(self, image: Any, request: gr.Request) -> dict[str, Any]:
+        found = await self.uploads.image(image)
         problems = {"image": found} if isinstance(found, Text) else {}
         return self._reported(problems, language(request)) | {"only": "image"}
 
@@ -268,15 +273,13 @@ class Page:
         if task is None:
             return {}
         asked = ImageRequest.draft({**task.request, "external_task_id": ""})
-        folder = Path(self.form.components["image"].GRADIO_CACHE) / "references"
-        picture = await self.uploads.lend(asked.image, folder)
+        picture = await self.uploads.lend(asked.image)
         return self.form.fill(asked, picture=picture)
 
     # scripts
 
     def _api(self, default_model: str) -> None:
-        upload_folder = Path(self.form.components["image"].GRADIO_CACHE)
-        endpoints = Endpoints(self.studio, self.uploads, upload_folder)
+        endpoints = Endpoints(self.studio, self.uploads)
 
         async def submit(
             prompt: str,

@@ -48,6 +48,7 @@ SCRIPT: dict[str, Text] = {
     "generate": Text("Generate {n}", "生成 {n} 张"),
     "price_unknown": Text("price unknown", "价格未知"),
     "estimate": Text("{n} × {each}, estimate", "{n} × {each}，估算"),
+    "image_hint": Text("optional · JPG or PNG", "可选 · JPG 或 PNG"),
     "shortcut": Text("Ctrl + Enter", "Ctrl + Enter"),
     "characters": Text("{size} / {limit}", "{size} / {limit}"),
     "characters_over": Text(

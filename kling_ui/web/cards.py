@@ -39,11 +39,8 @@ async def card(studio: Studio, task: Task, lang: Lang) -> dict[str, Any]:
         "price": str(price) if price else "",
         "trouble": _trouble(task, lang),
         "case": task.case,
-        "pictures": [
-            {"id": picture.id, "w": picture.width, "h": picture.height}
-            for picture in task.pictures
-            if not picture.watermarked
-        ],
+        "pictures": _pictures(task, watermarked=False),
+        "watermarked": _pictures(task, watermarked=True),
         "ids": {
             "task_id": task.remote_id,
             "external_task_id": task.external_task_id,
@@ -51,6 +48,14 @@ async def card(studio: Studio, task: Task, lang: Lang) -> dict[str, Any]:
         },
         "deduction": task.deduction,
     }
+
+
+def _pictures(task: Task, *, watermarked: bool) -> list[dict[str, Any]]:
+    return [
+        {"id": picture.id, "w": picture.width, "h": picture.height}
+        for picture in task.pictures
+        if picture.watermarked is watermarked
+    ]
 
 
 def _trouble(task: Task, lang: Lang) -> dict[str, str] | None:
