@@ -240,7 +240,7 @@ def is_plain(value: Any) -> bool:
 
 
 def _short(value: Any) -> str:
-    text = str(read_text(str(value)))
+    text = str(value)
     return text if len(text) <= 40 else text[:39] + "…"
 
 

@@ -231,6 +231,7 @@ class History:
         with self._writing() as db:
             db.execute("DELETE FROM picture WHERE task_id=?", (task_id,))
             _update(db, blank, "id=?", (task_id,))
+        self._read("PRAGMA wal_checkpoint(TRUNCATE)")  # its words leave the write-ahead log too
         return task
 
     # reading

@@ -14,12 +14,10 @@ from email.utils import parsedate_to_datetime
 from math import isfinite
 from typing import Any
 
-import httpx
-
 from .errors import CASES, AccountBlocked, BadRequest, KlingError, NoAnswer, Refused, clean, refusal
 
 
-def read_reply(status: int, body: bytes, headers: httpx.Headers) -> tuple[Any, str]:
+def read_reply(status: int, body: bytes, headers: Mapping[str, str]) -> tuple[Any, str]:
     """What the reply carries and its request id, or the `KlingError` it stands for.
 
     A flat reply, without ``data``, carries itself. Whether there is a task in it is not looked at.

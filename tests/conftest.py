@@ -7,7 +7,6 @@ import hashlib
 import io
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -130,16 +129,15 @@ async def open_studio(
 
 
 @pytest.fixture(scope="session")
-def kling_server() -> Iterator[Program]:
-    """The simulator as a server of its own; its tasks take one to two seconds."""
-    command = [sys.executable, "-m", "kling_ui.simulator", "--port", "0", "--seconds", "1", "2"]
-    program = Program([*command, "--key", "good-key"]).start()
-    yield program
-    program.stop()
+def kling_server() -> Iterator[Kling]:
+    """A simulator for the program to talk to as over the internet."""
+    app = build(Options(seconds=(1.0, 1.6), keys=frozenset({"good-key"})))
+    with served(app) as url:
+        yield Kling(url, app)
 
 
 @pytest.fixture(scope="session")
-def app(kling_server: Program, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+def app(kling_server: Kling, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     """The program with a key, as over the internet."""
     program = app_at(
         tmp_path_factory.mktemp("live"),

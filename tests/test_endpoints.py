@@ -20,7 +20,7 @@ from gradio_client.exceptions import AppError
 
 from kling_ui.request import SPECS
 
-from .conftest import photo
+from .conftest import Kling, photo
 from .program import ROOT, Program, app_at
 
 OVER = {"succeeded", "failed", "rejected", "cancelled", "expired"}
@@ -76,13 +76,16 @@ def test_twenty_calls_at_once_are_twenty_tasks(client: Client) -> None:
 
 
 def test_an_image_is_a_file_or_an_address_that_is_passed_on(
-    client: Client, kling_server: Program, tmp_path: Path
+    client: Client, kling_server: Kling, tmp_path: Path
 ) -> None:
     (tmp_path / "photo.jpg").write_bytes(photo())
     nobody = "http://example.com/never-fetched.png"
     for image in (handle_file(tmp_path / "photo.jpg"), nobody, handle_file(nobody)):
         task_id = client.predict(prompt="with an image", image=image, api_name="/submit")
         assert ended(client, task_id)["state"] == "succeeded"
+    upload, *addresses = [body["image"] for body in kling_server.creates[-3:]]
+    assert upload.startswith("sha256:")
+    assert addresses == [nobody, nobody]
 
 
 @pytest.mark.parametrize(

@@ -237,6 +237,7 @@ def test_a_change_that_fails_half_way_changes_nothing(history: History) -> None:
     with pytest.raises(sqlite3.Error):
         history.move(task.id, State.SENDING, frm={State.QUEUED}, no_such_column=1)
     assert history.get(task.id) == task
+    assert history.revision() == task.revision
     assert moved(history, task, State.SENDING)
 
 
@@ -367,6 +368,7 @@ def test_a_deleted_task_is_gone_but_for_a_tombstone(history: History) -> None:
     assert history.delete(task.id, owner="ann") is None
     assert history.note(task.id, detail="x") is None
     assert history.move(task.id, State.SENDING, frm={*State}) is None
+    assert history.transitions(task.id)[-1][0] == "succeeded"
     with pytest.raises(AlreadyUsed):
         history.add(new(external_task_id="mine"))
 
@@ -455,6 +457,12 @@ def test_a_database_of_any_age_opens(path: Path, tmp_path: Path, version: int) -
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_row_outlives_a_power_cut(history: History) -> None:
+    full = 2  # no test can cut the power; SQLite's own word has to do
+    assert history._db.execute("PRAGMA synchronous").fetchone()[0] == full
+    assert history._db.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
 
 
 def test_nobody_else_on_the_machine_may_read_it(history: History, path: Path) -> None:

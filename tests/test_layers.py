@@ -13,7 +13,7 @@ LAYERS = (  # a module knows the lines above its own and nothing beside it
     ("text", "task"),
     ("settings", "errors", "catalog", "addresses"),
     ("fields",),
-    ("request",),
+    ("request", "reply"),
     ("client", "simulator", "pictures", "history"),
     ("studio",),
     ("web",),

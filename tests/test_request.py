@@ -519,7 +519,8 @@ anything = st.recursive(
     ),
     max_leaves=5,
 )
-drafts = st.fixed_dictionaries({}, optional=dict.fromkeys(SPECS, anything))
+others = dict.fromkeys(SPECS.keys() - {"prompt"}, anything)
+drafts = st.fixed_dictionaries({"prompt": st.just("a fox") | anything}, optional=others)
 
 
 @settings(max_examples=400, deadline=None)
