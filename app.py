@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import sys
 import time
@@ -77,6 +78,11 @@ def launch(settings: Settings, studio: Studio) -> None:
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
+        try:
+            await studio.recover()
+        except Exception:
+            logging.exception("the studio cannot start")
+            os._exit(1)  # Gradio would wait for its server for ever
         async with studio.running():
             yield
 

@@ -118,6 +118,7 @@ async def open_studio(
     )
     try:
         if run:
+            await studio.recover()
             async with studio.running():
                 yield studio
         else:

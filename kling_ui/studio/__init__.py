@@ -151,9 +151,8 @@ class Studio:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Recover what an earlier run left, then work until the block ends."""
+        """Work until the block ends; after `recover`."""
         self._loop = asyncio.get_running_loop()
-        await self._recover()
         loops = [asyncio.create_task(worker) for worker in self._loops()]
         try:
             yield
@@ -179,7 +178,8 @@ class Studio:
         if self._loop:
             self._loop.call_soon_threadsafe(self.close)
 
-    async def _recover(self) -> None:
+    async def recover(self) -> None:
+        """Take up what an earlier run left."""
         images = await self.records.read(self.history.images)
         references = {image.removeprefix(KEPT) for image in images}
         await asyncio.to_thread(self.folder.tidy, references=references)
