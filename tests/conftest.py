@@ -98,16 +98,24 @@ def kling() -> Iterator[Callable[..., Kling]]:
         one.__exit__(None, None, None)
 
 
-def account(url: str, *, name: str = "test", key: str = "key") -> Account:
-    client = KlingClient(base_url=f"{url}/kling", auth=BearerAuth(Secret(key)))
+def account(url: str, *, name: str = "test", key: str = "key", wire: Any = None) -> Account:
+    auth = BearerAuth(Secret(key))
+    client = KlingClient(base_url=f"{url}/kling", auth=auth, transport=wire)
     return Account(name, f"{url}/kling", client, Downloader(allow_private=True))
 
 
 @asynccontextmanager
 async def open_studio(
-    data: Path, url: str, *, name: str = "test", key: str = "key", run: bool = True
+    data: Path,
+    url: str,
+    *,
+    name: str = "test",
+    key: str = "key",
+    wire: Any = None,
+    run: bool = True,
 ) -> AsyncIterator[Studio]:
-    one = account(url, name=name, key=key)
+    """`wire` is an httpx transport instead of sockets."""
+    one = account(url, name=name, key=key, wire=wire)
     history = History(data / "history.db")
     studio = Studio(
         history=history,

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from kling_ui.fields import KEPT
@@ -20,6 +23,7 @@ from kling_ui.task import RemotePicture, State
 
 from .conftest import OWNER, Kling, photo, reaches, submitted
 
+NOWHERE = "http://127.0.0.1:9"
 Start = Callable[..., Kling]
 Open = Callable[..., Any]
 
@@ -159,7 +163,7 @@ async def test_every_ambiguous_answer_is_posted_once(
 
 
 async def test_an_unreachable_host_sends_nothing_and_says_so(kling: Start, studio: Open) -> None:
-    async with studio("http://127.0.0.1:9") as one:
+    async with studio(NOWHERE) as one:
         task = await submitted(one)
         await asyncio.sleep(0.5)
         now = await reaches(one, task, State.QUEUED)
@@ -407,10 +411,98 @@ def test_results_are_placed_by_index_or_as_they_came(
 
 
 def test_the_owner_is_not_readable_in_an_external_id() -> None:
-    from kling_ui.studio import _external_id
+    from kling_ui.studio.studio import _external_id
 
     one, two = _external_id("alice"), _external_id("alice")
     assert one != two
     assert "alice" not in one
     assert one[:13] == two[:13]
     assert len(one) == len("kui1-") + 8 + 1 + 32
+
+
+async def test_what_could_never_be_sent_expires(
+    studio: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kling_ui.studio.sender.EXPIRY", 0.3)
+    async with studio(NOWHERE) as one:
+        task = await reaches(one, await submitted(one))
+    assert (task.state, task.case, task.sent) == (State.EXPIRED, "expired", None)
+
+
+async def test_waiting_for_a_place_does_not_count_towards_expiry(
+    studio: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No place for longer than a task may try in vain, then the line is down once."""
+    monkeypatch.setattr("kling_ui.studio.sender.EXPIRY", 0.4)
+    started = time.monotonic()
+    refused = 0
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        nonlocal refused
+        if time.monotonic() - started < 0.8:
+            return httpx.Response(429, json={"code": 1303, "message": "full"})
+        refused += 1
+        raise httpx.ConnectError("down") if refused == 1 else httpx.ReadTimeout("late")
+
+    async with studio(NOWHERE, wire=httpx.MockTransport(answer)) as one:
+        task = await reaches(one, await submitted(one), State.UNCONFIRMED, State.EXPIRED)
+    assert (task.state, refused) == (State.UNCONFIRMED, 2)
+
+
+async def test_a_cancel_that_overtakes_the_sender_wins(kling: Start, studio: Open) -> None:
+    server = kling()
+    async with studio(server.url, run=False) as one:
+        task = await submitted(one)
+        await one.cancel(task.id, owner=OWNER)
+        async with one.running():
+            await asyncio.sleep(0.5)
+    assert server.calls == []
+
+
+async def test_only_a_task_that_bears_our_id_is_adopted(kling: Start, studio: Open) -> None:
+    """A gateway that answers a lookup with some other task."""
+
+    def confuse(moment: str, info: Mapping[str, Any]) -> Fault | None:
+        if moment == "create":
+            return Fault(drop=True)
+        other = {"task_id": "1", "task_status": "succeed", "task_info": {}}
+        body = {"code": 0, "message": "SUCCEED", "data": [other] if moment == "list" else other}
+        return Fault(status=200, body=json.dumps(body).encode(), content_type="application/json")
+
+    server = kling(faults=confuse)
+    async with studio(server.url) as one:
+        task = await submitted(one)
+        await reaches(one, task, State.UNCONFIRMED)
+        await asyncio.sleep(1)
+        now = await one.records.get(task.id)
+    assert now is not None
+    assert (now.state, now.remote_id) == (State.UNCONFIRMED, "")
+
+
+async def test_the_state_is_klings_word(kling: Start, studio: Open) -> None:
+    server = kling(seconds=(2.0, 2.2))
+    async with studio(server.url) as one:
+        task = await submitted(one)
+        submitted_ = await reaches(one, task, State.SUBMITTED)
+        assert submitted_.remote_status == "submitted"
+        assert (await reaches(one, task, State.PROCESSING)).remote_status == "processing"
+
+
+async def test_a_picture_whose_address_has_died_is_asked_for_anew(
+    kling: Start, studio: Open
+) -> None:
+    twisted = 0
+
+    def age(moment: str, info: Mapping[str, Any]) -> Fault | None:
+        nonlocal twisted
+        answer = info.get("answer")
+        if moment != "get" or twisted or "images" not in json.dumps(answer):
+            return None
+        twisted += 1
+        body = json.dumps(answer).replace("/pictures/", "/pictures/0")
+        return Fault(status=200, body=body.encode(), content_type="application/json")
+
+    server = kling(faults=age)
+    async with studio(server.url) as one:
+        task = await reaches(one, await submitted(one))
+    assert (twisted, task.state, len(task.pictures)) == (1, State.SUCCEEDED, 1)

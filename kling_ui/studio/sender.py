@@ -173,7 +173,8 @@ class Sender:
         if isinstance(error, TooFast):
             self._trying_since[task.id] = now  # waiting for a place does not count
         elif now - since > EXPIRY:
-            await self._records.move(task, State.EXPIRED, **(_words(error) | {"case": "expired"}))
+            words = _words(error) | {"case": "expired"}
+            await self._records.move(task, State.EXPIRED, sent=None, **words)
             return
         self._pause(error.retry_after)
         queued = await self._records.move(task, State.QUEUED, sent=None, **_words(error))
