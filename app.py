@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +60,21 @@ def open_studio(settings: Settings) -> Studio:
         history=History(data / "database" / "history.db"),
         folder=PictureFolder(data / "pictures"),
         accounts=accounts,
+        alive=data / "alive",
         account=account,
         blocked=blocked if visitors_may else None,
     )
+
+
+@asynccontextmanager
+async def opened(studio: Studio) -> AsyncIterator[None]:
+    """The studio at work; what it holds open is closed at the end."""
+    async with studio.running():
+        yield
+    for account in studio.accounts.values():
+        await account.client.aclose()
+        await account.downloader.aclose()
+    studio.history.close()
 
 
 def launch(settings: Settings, studio: Studio) -> None:
@@ -78,12 +90,12 @@ def launch(settings: Settings, studio: Studio) -> None:
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
-        try:
-            await studio.recover()
-        except Exception:
-            logging.exception("the studio cannot start")
-            os._exit(1)  # Gradio would wait for its server for ever
-        async with studio.running():
+        async with AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(opened(studio))
+            except Exception:
+                logging.exception("the studio cannot start")
+                os._exit(1)  # Gradio would wait for its server for ever
             yield
 
     app_kwargs = {
@@ -112,7 +124,6 @@ def main() -> None:
     settings = Settings.load()
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     quiet_gradio(settings.data_dir / "uploads")
-    forget_old_uploads(settings.data_dir / "uploads")
     lock = FileLock(settings.data_dir / "lock")
     try:
         lock.acquire(timeout=1)
@@ -123,6 +134,7 @@ def main() -> None:
         except Timeout:
             sys.exit(ANOTHER_STAYS)
     with lock:
+        forget_old_uploads(settings.data_dir / "uploads")
         launch(settings, open_studio(settings))
 
 

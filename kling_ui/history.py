@@ -253,6 +253,18 @@ class History:
             )
         )
 
+    def queued(self, account: str, *, limit: int) -> list[Task]:
+        """What waits to be sent, oldest first; without what was held back after a long stop."""
+        return self._tasks(
+            self._read(
+                "SELECT * FROM task WHERE deleted=0 AND state=? AND account=?"
+                " AND \"case\"!='held' ORDER BY created, rowid LIMIT ?",
+                State.QUEUED,
+                account,
+                limit,
+            )
+        )
+
     def newest(self, owner: str, *, limit: int, before: float | None = None) -> list[Task]:
         """This owner's tasks, newest first; `before` a task's `created` for the next page."""
         return self._tasks(

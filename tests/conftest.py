@@ -122,11 +122,11 @@ async def open_studio(
         folder=PictureFolder(data / "pictures"),
         accounts={one.name: one},
         account=one,
+        alive=data / "alive",
         pace=PACE,
     )
     try:
         if run:
-            await studio.recover()
             async with studio.running():
                 yield studio
         else:

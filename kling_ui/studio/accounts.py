@@ -38,6 +38,8 @@ def local_secret(path: Path) -> bytes:
     """32 random bytes of this installation, made at the first call and kept in `path`."""
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_bytes(secrets.token_bytes(32))
+        part = path.with_suffix(".part")
+        part.touch(mode=0o600)
+        part.write_bytes(secrets.token_bytes(32))
+        part.replace(path)
     return path.read_bytes()

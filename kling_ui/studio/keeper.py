@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
+import itertools
 import logging
-import random
 import time
 from dataclasses import asdict
 from typing import Any
 
-from ..errors import KlingError
+from ..errors import KlingError, NotFound
 from ..pictures import NotFetched, PictureFolder
 from ..task import Picture, RemotePicture, State, Task
 from .accounts import Account
+from .backoff import backoff, jittered
 from .records import Records
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 4  # downloads
-FRESH_URLS = 5  # times Kling is asked for new addresses
-GIVE_UP_AFTER = 24 * 3600.0  # seconds since the task was ready
+GONE_AFTER = 24 * 3600.0  # seconds that fresh addresses are dead as well before it is believed
+FORGOTTEN_AFTER = 600.0  # the same where Kling no longer knows the task either
 
 Place = tuple[int, bool]  # position, watermarked
 
@@ -44,29 +46,70 @@ def _order(picture: RemotePicture, pictures: tuple[RemotePicture, ...]) -> int:
 
 
 class Keeper:
+    """Nothing is given up because of time: only when Kling has said for long that it is gone."""
+
     def __init__(self, records: Records, folder: PictureFolder, *, pace: float = 1.0) -> None:
-        self._pace = pace
-        self._records, self._folder = records, folder
+        self._records, self._folder, self._pace = records, folder, pace
         self._downloads = asyncio.Semaphore(AT_ONCE)
+        self._sooner: dict[str, asyncio.Event] = {}
 
     async def keep(self, task: Task, account: Account) -> None:
         """From ``saving`` to ``succeeded`` (or ``failed``, when Kling had nothing to give)."""
         if not task.remote_pictures:
-            await self._records.move(task, State.FAILED, case="no_pictures")
+            await self._records.insist(task, State.FAILED, case="no_pictures")
             return
-        rounds, attempt = 0, 0
-        while missing := self._missing(task):
-            errors = await self._fetch_all(task, account, missing)
-            if not errors:
-                break
-            attempt += 1
-            rounds += any(error.gone for error in errors if isinstance(error, NotFetched))
-            if rounds > FRESH_URLS or time.time() - task.state_since > GIVE_UP_AFTER:
-                break
+        self._sooner[task.id] = asyncio.Event()
+        try:
+            await self._until_done(task, account)
+        finally:
+            del self._sooner[task.id]
+
+    def look(self, task_id: str) -> None:
+        """Try now rather than later."""
+        if event := self._sooner.get(task_id):
+            event.set()
+
+    async def _until_done(self, task: Task, account: Account) -> None:
+        gone_since: float | None = None
+        for attempt in itertools.count():
+            try:
+                gone = await self._round(task, account)
+                gone_since = (gone_since or time.monotonic()) if gone else None
+                task = await self._records.get(task.id) or task
+                if not self._missing(task) or await self._lost(task, account, gone_since):
+                    await self._finish(task)
+                    return
+            except Exception:
+                log.exception("task %s: unexpected while its pictures are fetched", task.id)
+            await self._rest(task.id, attempt)
+
+    async def _round(self, task: Task, account: Account) -> bool:
+        """Fetch what is missing; whether all that did not come is gone from its address."""
+        errors = await self._fetch_all(task, account, self._missing(task))
+        if errors:
             await self._records.note(task, **_words(errors[0]))
-            await asyncio.sleep(self._pace * random.uniform(0.5, 1) * min(60.0, 1.6**attempt))
-            task = await self._refreshed(task, account)
-        await self._finish(task)
+        return bool(errors) and all(isinstance(e, NotFetched) and e.gone for e in errors)
+
+    async def _lost(self, task: Task, account: Account, gone_since: float | None) -> bool:
+        """Whether to stop asking. Takes over fresh addresses, where Kling gives them."""
+        gone_for = 0.0 if gone_since is None else time.monotonic() - gone_since
+        try:
+            answer = await account.client.get(task.remote_id)
+        except NotFound:
+            return gone_for > FORGOTTEN_AFTER * self._pace
+        except KlingError:
+            return False
+        if answer.succeeded and answer.pictures:
+            await self._records.note(task, remote_pictures=answer.pictures)
+        return gone_for > GONE_AFTER * self._pace
+
+    async def _rest(self, task_id: str, attempt: int) -> None:
+        event = self._sooner[task_id]
+        event.clear()
+        seconds = jittered(backoff(attempt, first=0.8, factor=1.6, ceiling=300)) * self._pace
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await event.wait()
 
     def _missing(self, task: Task) -> dict[Place, str]:
         have = {(picture.position, picture.watermarked) for picture in task.pictures}
@@ -105,24 +148,13 @@ class Keeper:
         await self._records.keep_picture(picture)
         return None
 
-    async def _refreshed(self, task: Task, account: Account) -> Task:
-        """The task with fresh picture addresses, where Kling gives them."""
-        try:
-            answer = await account.client.get(task.remote_id)
-        except KlingError:
-            answer = None
-        if answer and answer.succeeded and answer.pictures:
-            await self._records.note(task, remote_pictures=answer.pictures)
-        return await self._records.get(task.id) or task
-
     async def _finish(self, task: Task) -> None:
-        task = await self._records.get(task.id) or task
         came = sum(not picture.watermarked for picture in task.pictures)
         if not came:
-            await self._records.move(task, State.FAILED, case="pictures_gone")
+            await self._records.insist(task, State.FAILED, case="pictures_gone")
             return
         case = "some_missing" if came < task.n or self._missing(task) else ""
-        await self._records.move(task, State.SUCCEEDED, case=case, detail="")
+        await self._records.insist(task, State.SUCCEEDED, case=case, detail="")
 
 
 def _picture_id(task: Task, place: Place) -> str:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import logging
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from ..history import History, NewTask
 from ..task import Picture, State, Task
+from .backoff import backoff
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 class Records:
@@ -39,6 +43,18 @@ class Records:
         return self._tell(
             await asyncio.to_thread(self.history.move, task.id, to, frm=origins, **changes)
         )
+
+    async def insist(
+        self, task: Task, to: State, *, frm: Collection[State] | None = None, **changes: Any
+    ) -> Task | None:
+        """`move` for what must not be forgotten: a disk that takes no row now may take it later."""
+        for attempt in itertools.count():
+            try:
+                return await self.move(task, to, frm=frm, **changes)
+            except Exception:
+                log.exception("task %s: %s could not be written", task.id, to)
+                await asyncio.sleep(backoff(attempt, first=0.2, factor=2, ceiling=10))
+        raise AssertionError("never ends without an answer")
 
     async def note(self, task: Task, **changes: Any) -> Task:
         """Change columns, but only where they differ. Gives the task as it is now."""

@@ -11,7 +11,6 @@ import logging
 import random
 import time
 from base64 import b64encode
-from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -22,11 +21,11 @@ from ..pictures import PictureFolder
 from ..request import ImageRequest
 from ..task import Answer, State, Task
 from .accounts import Account
+from .backoff import backoff
 from .records import Records
 
 log = logging.getLogger(__name__)
 
-OURS = "kui1-"  # every external task id that we made begins with it
 AT_ONCE = 8  # creates on the wire
 EXPIRY = 15 * 60  # seconds of trying in vain before a task that was never sent expires
 LONGEST_PAUSE = 60.0
@@ -35,7 +34,8 @@ RETRY_AFTER_CEILING = 120.0
 
 
 class Sender:
-    """`sent` is called with every task that Kling has, or may have, from then on."""
+    """The rows are the queue: the oldest that is ``queued`` goes first. `sent` is called with
+    every task that Kling has, or may have, from then on."""
 
     def __init__(
         self,
@@ -46,63 +46,58 @@ class Sender:
         sent: Callable[[Task], None],
         pace: float = 1.0,
     ) -> None:
-        self._pace = pace
         self.account, self._records, self._folder, self._sent = account, records, folder, sent
-        self._queue: deque[Task] = deque()
-        self._flying: set[asyncio.Task[None]] = set()
+        self._pace = pace
+        self._flying: dict[str, asyncio.Task[None]] = {}
         self._work, self._wire = asyncio.Event(), asyncio.Semaphore(AT_ONCE)
         self._setbacks, self._not_before = 0, 0.0  # shared by all tasks of the account
         self._trying_since: dict[str, float] = {}
 
-    def add(self, task: Task) -> None:
-        self._queue.append(task)
+    def wake(self) -> None:
+        """There may be something to send."""
         self._work.set()
 
     async def run(self) -> None:
         """Until cancelled; what is on the wire then is given a moment to be answered."""
         try:
             while True:
-                await self._work.wait()
-                await asyncio.sleep(max(0.0, self._not_before - time.monotonic()))
                 await self._wire.acquire()
-                if self._queue:
-                    self._start(self._queue.popleft())
-                else:
-                    self._wire.release()
-                    self._work.clear()
+                task = await self._next()
+                self._flying[task.id] = asyncio.create_task(self._turn(task))
         finally:
             if self._flying:
-                await asyncio.wait(self._flying, timeout=LAST_MOMENT)
+                await asyncio.wait(self._flying.values(), timeout=LAST_MOMENT)
 
-    def _start(self, task: Task) -> None:
-        flight = asyncio.create_task(self._turn(task))
-        self._flying.add(flight)
-        flight.add_done_callback(self._flying.discard)
+    async def _next(self) -> Task:
+        """The oldest queued task, as soon as there is one and the account may send."""
+        queued = self._records.history.queued
+        while True:
+            self._work.clear()
+            if (pause := self._not_before - time.monotonic()) > 0:
+                await asyncio.sleep(pause)
+                continue
+            oldest = await self._records.read(queued, self.account.name, limit=AT_ONCE + 1)
+            waiting = [task for task in oldest if task.id not in self._flying]
+            if waiting:
+                return waiting[0]
+            await self._work.wait()
 
     async def _turn(self, task: Task) -> None:
         try:
             await self._send(task)
-        except Exception:
-            log.exception("task %s: unexpected while sending", task.id)
-            await self._recover(task)
-        finally:
-            self._wire.release()
-
-    async def _recover(self, task: Task) -> None:
-        """After a fault of our own: try again what was not sent, look for what may have been."""
-        now = await self._records.get(task.id)
-        if now and now.state is State.SENDING:
-            self._sent(now)
-        elif now and now.state is State.QUEUED:
+        except Exception:  # nothing was sent: the row could not be written or the picture read
+            log.exception("task %s: could not be sent", task.id)
             self._pause(None)
-            self.add(now)
+        finally:
+            del self._flying[task.id]
+            self._wire.release()
+            self.wake()
 
     async def _send(self, task: Task) -> None:
         """One task from ``queued`` to a verdict, one commit before the POST and one after it."""
         try:
             payload = await self._payload(task)
-        except OSError as error:
-            log.warning("task %s: its reference picture is gone (%s)", task.id, error)
+        except FileNotFoundError:
             await self._records.move(task, State.REJECTED, case="reference_gone")
             return
         sending = await self._records.move(
@@ -128,7 +123,7 @@ class Sender:
     async def _accepted(self, task: Task, answer: Answer) -> None:
         self._setbacks = 0
         self._trying_since.pop(task.id, None)
-        submitted = await self._records.move(
+        submitted = await self._records.insist(
             task,
             State.SUBMITTED,
             remote_id=answer.task_id,
@@ -149,7 +144,7 @@ class Sender:
             case Refused():
                 self._setbacks = 0
                 self._trying_since.pop(task.id, None)
-                await self._records.move(task, State.REJECTED, **_words(error))
+                await self._records.insist(task, State.REJECTED, **_words(error))
             case NoAnswer():
                 await self._unconfirmed(task, error)
             case _:
@@ -158,35 +153,39 @@ class Sender:
 
     @staticmethod
     def _ours_exists(task: Task, error: Refused) -> bool:
-        """Kling holds a task under an id only we can have made: it was accepted after all."""
-        return task.external_task_id.startswith(OURS) and "already exists" in error.detail
+        """Kling holds a task under the id that we made up: it was accepted after all."""
+        return not task.request.get("external_task_id") and "already exists" in error.detail
 
     async def _unconfirmed(self, task: Task, error: KlingError) -> None:
-        unconfirmed = await self._records.move(task, State.UNCONFIRMED, **_words(error))
+        unconfirmed = await self._records.insist(task, State.UNCONFIRMED, **_words(error))
         if unconfirmed:
             self._sent(unconfirmed)
 
     async def _again(self, task: Task, error: KlingError) -> None:
         """Nothing was made: back to the queue, and the whole account pauses."""
-        now = time.monotonic()
-        since = self._trying_since.setdefault(task.id, now)
-        if isinstance(error, TooFast):
-            self._trying_since[task.id] = now  # waiting for a place does not count
-        elif now - since > EXPIRY:
+        if self._in_vain(task, error):
             words = _words(error) | {"case": "expired"}
-            await self._records.move(task, State.EXPIRED, sent=None, **words)
+            await self._records.insist(task, State.EXPIRED, sent=None, **words)
             return
         self._pause(error.retry_after)
-        queued = await self._records.move(task, State.QUEUED, sent=None, **_words(error))
-        if queued:
-            self._queue.appendleft(queued)
-            self._work.set()
+        await self._records.insist(task, State.QUEUED, sent=None, **_words(error))
+
+    def _in_vain(self, task: Task, error: KlingError) -> bool:
+        """Whether it has been tried for long enough. Waiting for a place does not count."""
+        if isinstance(error, TooFast):
+            self._trying_since.pop(task.id, None)
+            return False
+        now = time.monotonic()
+        return now - self._trying_since.setdefault(task.id, now) > EXPIRY
 
     def _pause(self, retry_after: float | None) -> None:
-        self._setbacks += 1
-        pause = 1 + random.uniform(0, min(LONGEST_PAUSE, 2.0**self._setbacks))
-        pause = max(pause, min(retry_after or 0, RETRY_AFTER_CEILING))
-        self._not_before = max(self._not_before, time.monotonic() + pause * self._pace)
+        """Several that fail together are one setback."""
+        now = time.monotonic()
+        if now >= self._not_before:
+            self._setbacks += 1
+        longest = backoff(self._setbacks, first=1, factor=2, ceiling=LONGEST_PAUSE)
+        pause = max(1 + random.uniform(0, longest), min(retry_after or 0, RETRY_AFTER_CEILING))
+        self._not_before = max(self._not_before, now + pause * self._pace)
 
 
 def _words(error: KlingError) -> dict[str, Any]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from ..catalog import Price, estimate, unit_price
@@ -20,10 +22,19 @@ from ..text import Text
 from .accounts import Account
 from .keeper import Keeper
 from .records import Records
-from .sender import OURS, Sender
+from .sender import Sender
 from .watcher import Watcher
 
+log = logging.getLogger(__name__)
+
 LONG_STOP = 15 * 60  # seconds; what was queued longer ago is not sent without asking
+OURS = "kui1-"  # every external task id that we made begins with it
+HEARTBEAT = 60.0  # seconds
+NO_OWNER = Text(
+    "This browser sends no cookie, so pictures could not be given back to it. "
+    "Allow cookies, or open the page in a tab of its own.",
+    "浏览器没有发送 Cookie，生成的图片将无法归还给您。请允许 Cookie，或在独立标签页中打开本页面。",
+)
 ID_USED = Text(
     "This id was already used for another task; choose a new one.",
     "该 ID 已用于另一个任务，请换一个。",
@@ -34,8 +45,8 @@ Problems = dict[str, Text]  # by field; "" for what concerns no single field
 
 class Studio:
     """Everything the pages and scripts may do. `accounts` are all that can be reached, by name;
-    `account` is the one new tasks belong to; `blocked` says why nothing may be sent. `pace`
-    scales every wait of the worker: tests live faster."""
+    `account` is the one new tasks belong to; `blocked` says why nothing may be sent. `alive` is
+    touched while it works. `pace` scales every wait of the worker: tests live faster."""
 
     def __init__(
         self,
@@ -45,10 +56,12 @@ class Studio:
         accounts: Mapping[str, Account],
         account: Account,
         blocked: Text | None = None,
+        alive: Path,
         pace: float = 1.0,
     ) -> None:
         self.records, self.folder, self.blocked = Records(history), folder, blocked
         self.history, self.accounts, self.account = history, accounts, account
+        self._alive = alive
         self.closing = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._keeper = Keeper(self.records, folder, pace=pace)
@@ -67,6 +80,11 @@ class Studio:
         """What one price unit costs new tasks; None where nobody says."""
         return unit_price(self.account.base_url)
 
+    def case(self, task: Task) -> str:
+        """Why a task waits, failed or was refused: a key of `errors.CASES`, or empty."""
+        missing = task.account not in self.accounts and not task.state.over
+        return "account_missing" if missing else task.case
+
     # what a person or a script may do
 
     async def submit(
@@ -74,6 +92,8 @@ class Studio:
     ) -> Task | Problems:
         """One row, committed, then back at once; the worker does the rest. The same `nonce` gives
         the same task. Problems, all at once, where the request cannot be sent."""
+        if not owner:
+            return {"": NO_OWNER}
         if self.blocked:
             return {"": self.blocked}
         if problems := request.problems():
@@ -94,11 +114,13 @@ class Studio:
             currency=price.currency if price else "",
         )
         try:
-            task, fresh = await self.records.add(new)
+            return await asyncio.shield(self._commit(new))  # also when the caller goes away
         except AlreadyUsed:
             return {"external_task_id": ID_USED}
-        if fresh:
-            self._senders[task.account].add(task)
+
+    async def _commit(self, new: NewTask) -> Task:
+        task, _ = await self.records.add(new)
+        self._senders[task.account].wake()
         return task
 
     async def task(self, task_id: str, *, owner: str) -> Task | None:
@@ -123,7 +145,7 @@ class Studio:
         if task is None or task.case != "held" or task.account not in self._senders:
             return None
         task = await self.records.note(task, case="")
-        self._senders[task.account].add(task)
+        self._senders[task.account].wake()
         return task
 
     async def look(self, task_id: str, *, owner: str) -> Task | None:
@@ -131,6 +153,7 @@ class Studio:
         task = await self.task(task_id, owner=owner)
         if task and task.account in self._watchers:
             self._watchers[task.account].look(task_id)
+            self._keeper.look(task_id)
         return task
 
     async def delete(self, task_id: str, *, owner: str) -> Task | None:
@@ -149,9 +172,12 @@ class Studio:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Work until the block ends; after `recover`."""
+        """Take up what an earlier run left, then work until the block ends."""
         self._loop = asyncio.get_running_loop()
-        loops = [asyncio.create_task(worker) for worker in self._loops()]
+        await self._recover()
+        workers: list[Sender | Watcher] = [*self._senders.values(), *self._watchers.values()]
+        loops = [asyncio.create_task(_for_ever(worker.run)) for worker in workers]
+        loops.append(asyncio.create_task(self._stay_alive()))
         try:
             yield
         finally:
@@ -161,10 +187,11 @@ class Studio:
                 one.cancel()
             await asyncio.gather(*work, return_exceptions=True)
 
-    def _loops(self) -> Iterator[Coroutine[Any, Any, None]]:
-        for name in self.accounts:
-            yield self._senders[name].run()
-            yield self._watchers[name].run()
+    async def _stay_alive(self) -> None:
+        """A file whose age tells the next run how long the program was stopped."""
+        while True:
+            await asyncio.to_thread(self._alive.touch)
+            await asyncio.sleep(HEARTBEAT)
 
     def close(self) -> None:
         """Let open event streams end."""
@@ -176,34 +203,32 @@ class Studio:
         if self._loop:
             self._loop.call_soon_threadsafe(self.close)
 
-    async def recover(self) -> None:
-        """Take up what an earlier run left."""
+    async def _recover(self) -> None:
         images = await self.records.read(self.history.images)
         references = {image.removeprefix(KEPT) for image in images}
         await asyncio.to_thread(self.folder.tidy, references=references)
+        long_stop = self._stopped_for() > LONG_STOP
         for task in await self.records.read(self.history.unfinished):
-            await self._resume(task)
+            if task.account in self.accounts:
+                await self._resume(task, long_stop=long_stop)
 
-    async def _resume(self, task: Task) -> None:
-        if task.account not in self.accounts:
-            await self.records.note(task, case="account_missing")
-            return
-        if task.case == "account_missing":
-            task = await self.records.note(task, case="")
+    def _stopped_for(self) -> float:
+        """Seconds since an earlier run was last alive; 0 when there was none."""
+        try:
+            return time.time() - self._alive.stat().st_mtime
+        except FileNotFoundError:
+            return 0.0
+
+    async def _resume(self, task: Task, *, long_stop: bool) -> None:
         if task.state is State.QUEUED:
-            await self._resume_queued(task)
+            if long_stop:
+                await self.records.note(task, case="held")
         elif task.state is State.SAVING:
             self._finished(task)
         elif task.state is State.SENDING:
             await self._resume_sending(task)
         else:
             self._watchers[task.account].add(task, delay=0)
-
-    async def _resume_queued(self, task: Task) -> None:
-        if task.case == "held" or time.time() - task.state_since > LONG_STOP:
-            await self.records.note(task, case="held")
-        else:
-            self._senders[task.account].add(task)
 
     async def _resume_sending(self, task: Task) -> None:
         """It may have been sent when the program stopped: only looking is allowed."""
@@ -214,14 +239,17 @@ class Studio:
     def _finished(self, task: Task) -> None:
         work = asyncio.create_task(self._keeper.keep(task, self.accounts[task.account]))
         self._keeping.add(work)
-        work.add_done_callback(self._kept)
+        work.add_done_callback(self._keeping.discard)
 
-    def _kept(self, work: asyncio.Task[None]) -> None:
-        self._keeping.discard(work)
-        if not work.cancelled() and (error := work.exception()):
-            asyncio.get_running_loop().call_exception_handler(
-                {"message": "keeping pictures failed", "exception": error}
-            )
+
+async def _for_ever(run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """A loop that must not end does not: what it trips over is written down and it begins anew."""
+    while True:
+        try:
+            await run()
+        except Exception:
+            log.exception("a loop of the worker broke")
+        await asyncio.sleep(1)
 
 
 def _external_id(owner: str) -> str:
