@@ -115,6 +115,12 @@ def forget_old_uploads(folder: Path) -> None:
             shutil.rmtree(entry, ignore_errors=True)
 
 
+def tell(settings: Settings) -> None:
+    """What keeps the key from being used stands in the terminal too."""
+    if problem := settings.problem():
+        print(problem.en, file=sys.stderr, flush=True)
+
+
 def main() -> None:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -133,6 +139,7 @@ def main() -> None:
             lock.acquire(timeout=60)
         except Timeout:
             sys.exit(ANOTHER_STAYS)
+    tell(settings)
     with lock:
         forget_old_uploads(settings.data_dir / "uploads")
         launch(settings, open_studio(settings))

@@ -5,10 +5,21 @@
   Object.defineProperty(navigator, "languages", { get: () => [lang] });
   document.documentElement.lang = lang;
 
-  kling.stored = {
-    get(key) { try { return localStorage.getItem("kling." + key); } catch { return null; } },
-    set(key, value) { try { localStorage.setItem("kling." + key, value); } catch { /* no storage here */ } },
+  // A browser may forbid storage, as in a Space's frame: then it lasts until the page is left.
+  const storage = (name) => {
+    const memory = {};
+    return {
+      get(key) {
+        try { return memory[key] ?? window[name].getItem("kling." + key); } catch { return null; }
+      },
+      set(key, value) {
+        memory[key] = value;
+        try { window[name].setItem("kling." + key, value); } catch { /* the memory has it */ }
+      },
+    };
   };
+  kling.stored = storage("localStorage");
+  kling.tab = storage("sessionStorage");
   kling.say = (name, values = {}) =>
     (kling.words[name] ?? name).replace(/\{(\w+)\}/g, (_, key) => values[key] ?? "");
 

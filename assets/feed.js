@@ -1,16 +1,18 @@
 // The history feed, the stage's head and the header's pills: drawn from the event stream.
 // All foreign text goes through textContent.
 const root = element.querySelector("#feed") ?? element;
+kling.feed?.abort(); // should Gradio run this again, what ran before ends
+const life = kling.feed = new AbortController();
 const tasks = new Map(); // id → card
 const nodes = new Map(); // id → {card, …}
-let picked = null, shown = "", filter = "all", more = false, skew = 0, summary = {};
+let heard = false, picked = null, shown = "", filter = "all", cursor = "", skew = 0, summary = {};
 const $ = (id) => document.getElementById(id);
 const say = kling.say;
 
 function make(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
-    if (name in node && name !== "list") node[name] = value;
+    if (name in node) node[name] = value;
     else node.setAttribute(name, value);
   }
   node.append(...children.filter((child) => child != null));
@@ -59,7 +61,7 @@ function ago(at) {
 }
 
 function aside(task) {
-  if (task.trouble) return task.trouble.charged;
+  if (task.trouble) return task.trouble.charged || task.trouble.title;
   if (!task.over) return task.usual ? say("usually", { n: Math.round(task.usual) }) : "";
   return ago(task.created);
 }
@@ -72,7 +74,7 @@ function shape(task) { // width and height: of the pictures once they are here, 
   const [w, h] = (task?.request.aspect_ratio ?? "3:2").split(":").map(Number);
   return w > 0 && h > 0 ? [w, h] : [1, 1];
 }
-const link = (id, side) => `gradio_api/studio/pictures/${id}${side ? `/${side}` : ""}`;
+const link = (id, side) => `${kling.routes}/pictures/${id}${side ? `/${side}` : ""}`;
 
 // ── cards ────────────────────────────────────────────────────────────────────────────────────
 function build(task) {
@@ -112,6 +114,7 @@ function draw(task) {
     node.drawn = key;
     const inside = tiles(task);
     node.mosaic.dataset.count = inside.length;
+    node.mosaic.dataset.more = Math.max(task.pictures.length, task.over ? 0 : task.n) - 4;
     node.mosaic.replaceChildren(...inside);
   }
   node.prompt.textContent = task.request.prompt ?? "";
@@ -148,7 +151,7 @@ function drawAll() {
     button.classList.toggle("on", filter === name);
     button.setAttribute("aria-pressed", String(filter === name));
   }
-  older.hidden = !more;
+  older.hidden = !cursor;
   empty.hidden = cards.length > 0;
   set(empty, tasks.size ? say("nothing_here") : say("nothing_yet"));
   drawStage();
@@ -163,7 +166,7 @@ function select(id) {
   drawAll();
   $("stage")?.scrollIntoView({ block: "nearest", behavior: "smooth" });
 }
-kling.select = () => { picked = null; }; // a new task: the newest is on the stage again
+kling.showNewest = () => { picked = null; drawAll(); };
 kling.confirmed = () => (confirm(kling.words.delete_really) ? kling.selected() : "");
 
 const ACTIONS = (task) => {
@@ -186,11 +189,32 @@ function drawStage() {
   for (const [id, node] of nodes) node.card.classList.toggle("selected", id === task?.id);
   drawHead(head, task);
   drawDetails(task);
+  showPictures(task);
+}
+
+// One question at a time: answers of two could come in the wrong order, and show a task's pictures
+// under another's name.
+let shownTask = null, asking = null, showingLate = null;
+function showPictures(task) {
   const key = task ? [task.id, task.pictures.map((one) => one.id).join(), task.over].join("|") : "examples";
-  if (key !== shown) {
-    shown = key;
-    trigger("show", { task_id: task?.id ?? "" });
-  }
+  $("stage").classList.toggle("stale", shownTask !== (task?.id ?? ""));
+  if (!heard || key === shown || asking !== null) return;
+  asking = key;
+  closePreview();
+  showingLate = setTimeout(kling.showed, 5000);
+  trigger("show", { task_id: task?.id ?? "" });
+}
+kling.showed = () => { // the gallery has what was asked for
+  clearTimeout(showingLate);
+  if (asking === null) return;
+  [shown, asking] = [asking, null];
+  shownTask = shown === "examples" ? "" : shown.split("|")[0];
+  drawStage();
+};
+
+function closePreview() {
+  const escape = new KeyboardEvent("keydown", { key: "Escape", code: "Escape", bubbles: true });
+  document.querySelector("#stage-gallery .preview")?.dispatchEvent(escape);
 }
 
 function drawHead(head, task) {
@@ -203,7 +227,8 @@ function drawHead(head, task) {
   }
   const title = task.request.prompt ?? "";
   const trouble = task.trouble && make("p", { className: `notice ${tone(task)}` },
-    make("b", { textContent: task.trouble.title }), ` ${task.trouble.advice} `,
+    make("b", { textContent: task.trouble.title + (kling.lang === "zh" ? "。" : ".") }),
+    ` ${task.trouble.advice} `,
     task.trouble.charged ? make("span", { className: "charged", textContent: task.trouble.charged }) : null,
     task.trouble.detail ? make("span", { className: "said", textContent: task.trouble.detail }) : null);
   head.replaceChildren(
@@ -223,7 +248,7 @@ function drawDetails(task) {
   if (box.hidden) return;
   const rows = [
     ...["task_id", "external_task_id", "request_id"].map((name) => [say(name), task.ids[name]]),
-    [say("estimate_label"), task.price], [say("deduction"), task.deduction],
+    [say("estimate_label"), task.price], [say("deduction"), kling.live ? task.deduction : ""],
     [say("request"), JSON.stringify(task.request, null, 2)],
   ].filter(([, value]) => value);
   box.replaceChildren(make("dl", {}, ...rows.flatMap(([name, value]) =>
@@ -254,6 +279,7 @@ function drawHeader() {
   set(spent, say("today", { amount: (summary.spent ?? []).join(" + ") }));
   spent.title = say(kling.live ? "today_live" : "today_demo");
   set($("app-title"), say("title"));
+  document.title = say("title");
   $("pill-language").title = say("switch_language");
   $("pill-language").setAttribute("aria-label", say("switch_language"));
   $("pill-theme").title = say("theme");
@@ -271,18 +297,22 @@ const usualBanner = () => banner(kling.banner?.kind ?? "", kling.banner?.text ??
 
 document.addEventListener("click", (event) => {
   if (event.target.closest?.("#pill-language")) {
-    document.cookie = `kling_language=${kling.lang === "zh" ? "en" : "zh"};path=/;max-age=31536000;samesite=lax`;
+    const wish = kling.lang === "zh" ? "en" : "zh";
+    // in a Space's frame a cookie is kept only if it is the frame's own
+    const site = location.protocol === "https:" ? "secure;samesite=none;partitioned" : "samesite=lax";
+    document.cookie = `kling_language=${wish};path=/;max-age=31536000;${site}`;
     location.reload();
   } else if (event.target.closest?.("#pill-theme")) {
     kling.stored.set("theme", kling.dark() ? "light" : "dark");
     kling.paintTheme();
   }
-});
+}, { signal: life.signal });
 
 // ── the stream ───────────────────────────────────────────────────────────────────────────────
 function take(message) {
   for (const task of message.tasks) {
     const before = tasks.get(task.id);
+    if (before && before.revision > task.revision) continue; // an older page came late
     if (before && before.state !== task.state) {
       live.textContent = `${stateWord(task)}: ${task.request.prompt ?? ""}`;
     }
@@ -295,44 +325,76 @@ function take(message) {
   }
 }
 
-let lost = null;
-const stream = new EventSource("gradio_api/studio/events");
-stream.addEventListener("page", (event) => {
-  const page = JSON.parse(event.data);
-  tasks.clear();
-  nodes.clear();
-  wall.replaceChildren();
-  hear(page);
-  more = page.more;
+const HEAR = {
+  page(message) {
+    tasks.clear();
+    nodes.clear();
+    wall.replaceChildren();
+    heard = true;
+    cursor = message.older;
+    hear(message);
+  },
+  changes: hear,
+};
+
+let stream = null, lost = null, last = "";
+life.signal.addEventListener("abort", () => stream?.close());
+function listen(pause = 1000) {
+  if (life.signal.aborted) return;
+  stream = new EventSource(`${kling.routes}/events?since=${last}`);
+  for (const [name, take] of Object.entries(HEAR)) {
+    stream.addEventListener(name, (event) => {
+      last = event.lastEventId;
+      take(JSON.parse(event.data));
+    });
+  }
+  stream.onopen = () => { pause = 1000; clearTimeout(lost); lost = null; usualBanner(); };
+  stream.onerror = () => {
+    lost ??= setTimeout(() => banner("error", say("offline")), 3000);
+    if (stream.readyState === EventSource.CLOSED) again(pause);
+  };
+}
+
+function again(pause) { // a browser gives up for good on any answer but 200
+  setTimeout(() => listen(Math.min(2 * pause, 30000)), pause);
+  sayWhy();
+}
+
+async function sayWhy() { // an EventSource does not tell
+  const answer = await fetch(`${kling.routes}/tasks?before=0-${"0".repeat(32)}`).catch(() => null);
+  if (answer?.status !== 403 || lost === null) return;
+  clearTimeout(lost);
+  banner("error", say("no_owner"));
+  heard = true; // there is nothing to hear: the examples may show
   drawAll();
-});
-stream.addEventListener("changes", (event) => {
-  hear(JSON.parse(event.data));
-  drawAll();
-});
+}
+
 function hear(message) {
   skew = message.now - Date.now() / 1000;
   summary = message;
   take(message);
   drawHeader();
+  drawAll();
 }
-stream.onopen = () => { clearTimeout(lost); lost = null; usualBanner(); };
-stream.onerror = () => { lost ??= setTimeout(() => banner("error", say("offline")), 3000); };
 
 older.onclick = async () => {
-  const last = Math.min(...[...tasks.values()].map((task) => task.created));
-  const page = await (await fetch(`gradio_api/studio/tasks?before=${last}`)).json();
+  const answer = await fetch(`${kling.routes}/tasks?before=${cursor}`).catch(() => null);
+  if (!answer?.ok) return;
+  const page = await answer.json();
   take(page);
-  more = page.more;
+  cursor = page.older;
   drawAll();
 };
 
-setInterval(() => {
+const clock = setInterval(() => {
   for (const [id, node] of nodes) if (node.card.isConnected) tick(tasks.get(id), node);
   const task = current();
   if (task) set($("stage-state"), stateText(task));
 }, 1000);
 
+life.signal.addEventListener("abort", () => clearInterval(clock));
+
 drawHeader();
 usualBanner();
 drawAll();
+listen();

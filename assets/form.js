@@ -1,23 +1,60 @@
 // The composer in the browser: what a model cannot take, the counter, the button, the problems.
 (() => {
-  const FIELDS = ["model_name", "prompt", "negative_prompt", "image", "image_reference",
-    "image_fidelity", "human_fidelity", "resolution", "n", "aspect_ratio", "watermark_info",
-    "callback_url", "external_task_id", "element_list"];
-  const at = (name) => FIELDS.indexOf(name);
+  const at = (name) => kling.fields.indexOf(name);
   const update = (changes) => ({ __type__: "update", ...changes });
   const $ = (id) => document.getElementById(id);
 
   // ── the press ──────────────────────────────────────────────────────────────────────────────
-  kling.pressed = (values, k) => {
+  // Each has a number of its own, and the studio makes one task of a number. What got no answer
+  // may be a task all the same: the same form pressed again is that press again. It outlives a
+  // reload, because Gradio reloads the page when it lost the connection.
+  kling.patience = 15000; // milliseconds
+  let presses = before(); // without an answer, oldest first: {nonce, form, lost}
+
+  function before() {
+    try { return JSON.parse(kling.tab.get("presses") ?? "[]").map((press) => ({ ...press, lost: true })); }
+    catch { return []; }
+  }
+
+  function remember(list) {
+    presses = list;
+    kling.tab.set("presses", JSON.stringify(list.map(({ nonce, form }) => ({ nonce, form }))));
+    $("generate")?.classList.toggle("busy", list.some((press) => !press.lost));
+  }
+
+  function number() {
     const bytes = crypto.getRandomValues(new Uint8Array(16));
-    values[k] = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-    $("generate")?.classList.add("busy");
-    clearTimeout(kling.unanswered);
-    kling.unanswered = setTimeout(() => {
-      kling.report({ task: "", problems: { "": kling.say("no_answer") }, labels: {} });
-    }, 15000);
+    return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
+
+  kling.pressed = (values, k) => {
+    const asked = values.filter((_, index) => index !== k);
+    const form = JSON.stringify(asked.map((value) => value?.path ?? value ?? ""));
+    const same = presses.find((press) => press.lost && press.form === form);
+    const press = { nonce: same?.nonce ?? number(), form, lost: false };
+    remember([...presses.filter((one) => one !== same), press]);
+    setTimeout(() => lose(press), kling.patience);
+    values[k] = press.nonce;
     return values;
   };
+
+  function lose(press) {
+    if (press.lost || !presses.includes(press)) return;
+    press.lost = true;
+    remember(presses);
+    sayLost();
+  }
+  kling.failed = () => presses.forEach(lose);
+
+  function sayLost() {
+    problems = { "": kling.say("no_answer") };
+    showProblems({});
+  }
+
+  function answered(nonce) { // what was lost before it is no longer worried about
+    const place = presses.findIndex((press) => press.nonce === nonce);
+    remember(presses.filter((press, index) => index > place || (index < place && !press.lost)));
+  }
 
   // The second click of a double click is no second order.
   document.addEventListener("click", (event) => {
@@ -39,16 +76,15 @@
   let problems = {};
   kling.report = (report) => {
     if (!report) return;
-    clearTimeout(kling.unanswered);
-    $("generate")?.classList.remove("busy");
     if (report.only) {
       delete problems[report.only];
       Object.assign(problems, report.problems);
     } else {
+      answered(report.nonce);
       problems = { ...report.problems };
     }
     showProblems(report.labels ?? {});
-    if (report.task) kling.select?.(report.task);
+    if (report.task) kling.showNewest?.();
   };
 
   function showProblems(labels) {
@@ -57,7 +93,7 @@
     }
     const box = $("problems");
     if (!box) return;
-    const named = Object.entries(problems).map(([name, text]) => (labels[name] ? `${labels[name]}: ${text}` : text));
+    const named = Object.entries(problems).map(([name, text]) => (labels[name] ? `${labels[name]}${kling.lang === "zh" ? "：" : ": "}${text}` : text));
     box.replaceChildren(...named.map((text) => Object.assign(document.createElement("p"), { textContent: text })));
     const first = document.querySelector(".field.wrong");
     first?.scrollIntoView({ block: "nearest" });
@@ -75,13 +111,47 @@
     if (fold) openFold(fold, true);
   }
 
+  function forget(name) {
+    if (!(name in problems)) return;
+    delete problems[name];
+    if ($(`field-${name}`)) mark($(`field-${name}`), "");
+    if (!Object.keys(problems).length) $("problems")?.replaceChildren();
+  }
   document.addEventListener("input", (event) => {
     const field = event.target.closest?.(".field.wrong");
-    if (!field) return;
-    delete problems[field.id.replace("field-", "")];
-    mark(field, "");
-    if (!Object.keys(problems).length) $("problems")?.replaceChildren();
+    if (field) forget(field.id.replace("field-", ""));
   });
+  kling.filled = () => { // the prompts changed, perhaps by a program
+    for (const name of ["prompt", "negative_prompt"]) {
+      if (document.querySelector(`#field-${name} textarea`)?.value.trim()) forget(name);
+    }
+    kling.count();
+  };
+
+  // A file that is far too large is refused before it travels, in the page's language.
+  function tooLarge(event, file) {
+    if (!file || file.size <= kling.largest_upload || !event.target.closest?.("#field-image")) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    const text = kling.say("too_large", { megabytes: (file.size / 1e6).toFixed(1), limit: kling.largest_upload / 1e6 });
+    kling.report({ only: "image", problems: { image: text }, labels: {} });
+  }
+  document.addEventListener("change", (event) => {
+    if (event.target.type === "file") tooLarge(event, event.target.files?.[0]);
+  }, true);
+  document.addEventListener("drop", (event) => tooLarge(event, event.dataTransfer?.files?.[0]), true);
+
+  // Enter takes the model's name as it was typed, not the first of the list that begins like it.
+  let typed = false;
+  document.addEventListener("keydown", (event) => {
+    if (!event.target.closest?.("#field-model_name")) return;
+    if (event.key === "Enter" && typed) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      event.target.blur();
+    }
+    typed = !event.key.startsWith("Arrow") && event.key !== "Enter" && (typed || event.key.length === 1 || event.key === "Backspace");
+  }, true);
 
   // ── folds stay mounted, so that what is wrong inside can be shown ──────────────────────────
   function openFold(fold, open) {
@@ -96,17 +166,18 @@
   // ── the rules: Python made the table, the browser applies it ───────────────────────────────
   const wanted = {}, given = {}; // what the person chose, and what stands there while a model lacks it
   kling.adapt = (v) => {
-    const before = kling.values ? {} : restored();
-    for (const [name, value] of Object.entries(before)) if (at(name) >= 0) v[at(name)] = value;
+    const draft = kling.values ? {} : restored();
+    if (!kling.values && presses.length) setTimeout(sayLost, 50);
+    for (const [name, value] of Object.entries(draft)) if (at(name) >= 0) v[at(name)] = value;
     kling.values = v;
-    const url = v[FIELDS.length];
+    const url = v[at("image_url")];
     const picture = Boolean(v[at("image")] || url?.trim());
     const kind = picture ? v[at("image_reference")] ?? "" : "";
     const model = kling.rules[v[at("model_name")]?.trim?.() ?? ""] ?? kling.rules[""];
     const rule = model[picture ? `picture ${kind}`.trim() : ""];
-    const changes = FIELDS.map((name) => {
+    const changes = kling.fields.map((name) => {
       const change = verdict(name, rule);
-      return name in before ? { ...change, value: before[name] } : change;
+      return name in draft ? { ...change, value: draft[name] } : change;
     });
     changes[at("aspect_ratio")] = choice("aspect_ratio", v, rule.ratios, rule);
     changes[at("resolution")] = choice("resolution", v, rule.resolutions, rule);
@@ -115,30 +186,26 @@
     hintAtImage();
     document.body.classList.toggle("with-picture", picture);
     describeModel(rule);
+    note("image_url", "hint", v[at("image")] && url?.trim() ? kling.say("url_unused") : "");
+    if (!v[at("image")]) forget("image");
     return [...changes, update({ value: label(v[at("n")] ?? 1, rule) })];
   };
 
   // What was not sent yet survives a reload and a change of language; a first visit has a prompt.
-  const TYPED = ["prompt", "negative_prompt", "image_fidelity", "human_fidelity", "callback_url",
-    "external_task_id", "element_list"];
   addEventListener("pagehide", () => {
     if (!kling.values) return;
-    const draft = Object.fromEntries(["model_name", "n", "aspect_ratio", "resolution", "image_reference"]
-      .map((name) => [name, kling.values[at(name)]]));
-    for (const name of TYPED) {
-      const input = document.querySelector(`#field-${name} textarea, #field-${name} input`);
-      if (input) draft[name] = input.type !== "number" ? input.value : input.value === "" ? null : Number(input.value);
-    }
-    draft.watermark_info = Boolean(document.querySelector("#field-watermark_info input")?.checked);
-    try { sessionStorage.setItem("kling.draft", JSON.stringify(draft)); } catch { /* no storage here */ }
+    const draft = kling.fields.map((name) => [name, entered(name) ?? kling.values[at(name)]]);
+    kling.tab.set("draft", JSON.stringify(Object.fromEntries(draft)));
   });
 
+  function entered(name) { // `kling.adapt` hears of the other fields' changes only
+    const field = $(`field-${name}`);
+    return field?.querySelector("textarea")?.value ?? field?.querySelector("input[type=checkbox]")?.checked;
+  }
+
   function restored() {
-    try {
-      const draft = JSON.parse(sessionStorage.getItem("kling.draft") ?? "null");
-      if (draft) return draft;
-    } catch { /* no storage here */ }
-    return { prompt: kling.first_prompt };
+    try { return JSON.parse(kling.tab.get("draft")) ?? { prompt: kling.first_prompt }; }
+    catch { return { prompt: kling.first_prompt }; }
   }
 
   function verdict(name, rule) {
@@ -153,8 +220,8 @@
     const value = [wanted[name], now, offered[0]].find((one) => offered.includes(one)) ?? now;
     given[name] = value;
     const [support] = rule.fields[name] ?? ["yes"];
-    const choices = (offered.length ? offered : [now]).map((one) => [one, one]);
-    return update({ choices, value, interactive: support !== "no" });
+    if (!offered.length) return update({ choices: [["1k", "1k"]], value: "1k", interactive: false });
+    return update({ choices: offered.map((one) => [one, one]), value, interactive: support !== "no" });
   }
 
   function note(name, support, reason) {
@@ -183,12 +250,7 @@
   }
 
   // ── price and button ───────────────────────────────────────────────────────────────────────
-  function price(n, rule) {
-    if (!kling.unit || rule.units == null) return "";
-    const sign = { USD: "$", CNY: "¥" }[kling.unit.currency] ?? `${kling.unit.currency} `;
-    const text = (kling.unit.amount * rule.units * n).toFixed(4).replace(/0{1,2}$/, "");
-    return sign + text;
-  }
+  const price = (n, rule) => rule.prices[n - 1] ?? "";
 
   function label(n, rule) {
     const whole = price(n, rule);

@@ -42,6 +42,8 @@ def check_reference_url(url: str, *, allow_private: bool = False) -> Text | None
         return LONG_LINK.fill(length=len(url), limit=MOST_CHARACTERS)
     if not url.strip():
         return NO_LINK
+    if not url.strip().lower().startswith(("http://", "https://")):
+        return NO_LINK
     if not re.fullmatch(r"[\x21-\x7e]+", url):
         return ODD_LINK
     try:

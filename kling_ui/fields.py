@@ -20,6 +20,7 @@ from .text import Text
 
 KEPT = "reference:"  # how `image` names a cleaned upload in our own folder
 KINDS = ("", "subject", "face")
+LONGEST = 20_000  # characters of any text of any model: it travels in every event of its task
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +80,15 @@ class Spec:
         return self._text(value, situation)
 
     def _text(self, value: str, situation: Situation) -> Text | None:
-        limit = self.length(situation) if self.length else None
-        if limit is not None and len(value) > limit:
+        limit = self.longest(situation)
+        if len(value) > limit:
             return TOO_LONG.fill(size=len(value), limit=limit, excess=len(value) - limit)
         return self.check(value) if self.check else None
+
+    def longest(self, situation: Situation) -> int:
+        """The most characters: what the model takes, or where nobody knows what we bear."""
+        limit = self.length(situation) if self.length else None
+        return LONGEST if limit is None else min(limit, LONGEST)
 
     @staticmethod
     def _choice(value: str, offered: Sequence[str]) -> Text | None:
@@ -181,6 +187,14 @@ def negative(situation: Situation) -> Verdict:
     return Verdict(support, reason and reason.fill(model=_named(situation)))
 
 
+def reference(situation: Situation) -> Verdict:
+    """Which kind of reference: blank is a choice too, and for some models a doubtful one."""
+    verdict = taken("image_reference", picture=True)(situation)
+    if verdict.support is NO or situation.reference or not situation.model.reference_needed:
+        return verdict
+    return Verdict(catalog.DOUBTFUL, REFERENCE_ADVISED.fill(model=_named(situation)))
+
+
 def human(situation: Situation) -> Verdict:
     """Newer pages: acts for `subject` only; one of 2025 says `face`. Without a kind it is idle."""
     verdict = taken("human_fidelity", picture=True)(situation)
@@ -235,12 +249,15 @@ def is_blank(value: Any) -> bool:
 
 
 def is_plain(value: Any) -> bool:
-    """A text or a number that JSON knows: nothing nested, no NaN, no infinity."""
-    return isinstance(value, str | int) or (isinstance(value, float) and isfinite(value))
+    """A text of bearable length or a number that JSON knows: nothing nested, no NaN, no
+    infinity."""
+    if isinstance(value, str):
+        return len(value) <= LONGEST
+    return isinstance(value, int) or (isinstance(value, float) and isfinite(value))
 
 
 def _short(value: Any) -> str:
-    text = str(value)
+    text = f"{value:g}" if isinstance(value, float) else str(value)
     return text if len(text) <= 40 else text[:39] + "…"
 
 

@@ -77,7 +77,18 @@ MIGRATIONS = (
         UNIQUE (task_id, position, watermarked)
     );
     """,
+    """
+    CREATE TABLE mark (value TEXT NOT NULL);
+    INSERT INTO mark VALUES (lower(hex(randomblob(8))));
+    ALTER TABLE task ADD COLUMN model TEXT NOT NULL DEFAULT '';
+    UPDATE task SET model = coalesce(json_extract(request, '$.model_name'), '');
+    CREATE INDEX task_by_model ON task (account, model, state, created);
+    CREATE INDEX task_by_state
+        ON task (owner, state, account, created, deleted, currency, estimate);
+    """,
 )
+
+Cursor = tuple[float, str]  # a place among tasks ordered by age: `created` and id
 
 
 class AlreadyUsed(Exception):
@@ -103,6 +114,14 @@ class Spend:
 
     amount: float
     currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """An owner's tasks that are not over, and what its pictures cost."""
+
+    running: int
+    spent: tuple[Spend, ...]
 
 
 class History:
@@ -169,6 +188,7 @@ class History:
         values = asdict(new) | {
             "id": secrets.token_hex(16),
             "request": json.dumps(dict(new.request), ensure_ascii=False),
+            "model": str(new.request.get("model_name", "")),
             "state": State.QUEUED,
             "revision": _next_revision(db),
             "created": now,
@@ -227,7 +247,13 @@ class History:
         task = self.get(task_id, owner=owner)
         if task is None or not task.state.over:
             return None
-        blank = {"deleted": 1, "request": "{}", "detail": "", "remote_pictures": "[]"}
+        blank = {
+            "deleted": 1,
+            "request": "{}",
+            "model": "",
+            "detail": "",
+            "remote_pictures": "[]",
+        }
         with self._writing() as db:
             db.execute("DELETE FROM picture WHERE task_id=?", (task_id,))
             _update(db, blank, "id=?", (task_id,))
@@ -265,14 +291,17 @@ class History:
             )
         )
 
-    def newest(self, owner: str, *, limit: int, before: float | None = None) -> list[Task]:
-        """This owner's tasks, newest first; `before` a task's `created` for the next page."""
+    def newest(self, owner: str, *, limit: int, before: Cursor | None = None) -> list[Task]:
+        """This owner's tasks, newest first; `before` the last one of a page for the next page."""
+        created, task_id = before or (1e18, "")
         return self._tasks(
             self._read(
-                "SELECT * FROM task WHERE owner=? AND deleted=0 AND created < ?"
+                "SELECT * FROM task WHERE owner=? AND deleted=0 AND (created, rowid) <"
+                " (?, coalesce((SELECT rowid FROM task WHERE id=?), 0))"
                 " ORDER BY created DESC, rowid DESC LIMIT ?",
                 owner,
-                1e18 if before is None else before,
+                created,
+                task_id,
                 limit,
             )
         )
@@ -294,13 +323,25 @@ class History:
     def revision(self) -> int:
         return int(self._read("SELECT value FROM revision")[0]["value"])
 
-    def count(self, owner: str) -> dict[str, int]:
-        """How many tasks this owner has in each state."""
-        rows = self._read(
-            "SELECT state, COUNT(*) AS n FROM task WHERE owner=? AND deleted=0 GROUP BY state",
-            owner,
+    def mark(self) -> str:
+        """This database's own: revisions of another one, even in its place, mean nothing here."""
+        return str(self._read("SELECT value FROM mark")[0]["value"])
+
+    def summary(self, owner: str, account: str, *, since: float) -> Summary:
+        """`since` (Unix seconds) is for what was spent from `account`."""
+        return Summary(self.running(owner), self.spent(owner, account, since=since))
+
+    def running(self, owner: str) -> int:
+        """How many of this owner's tasks are not over."""
+        marks = [state for state in State if not state.over]
+        return int(
+            self._read(
+                "SELECT COUNT(*) AS n FROM task WHERE owner=? AND deleted=0"
+                f" AND state IN ({', '.join('?' * len(marks))})",
+                owner,
+                *marks,
+            )[0]["n"]
         )
-        return {row["state"]: row["n"] for row in rows}
 
     def picture(self, picture_id: str, *, owner: str) -> Picture | None:
         rows = self._read(
@@ -331,7 +372,7 @@ class History:
         """The median time from sent to finished of this model's last twenty successes."""
         rows = self._read(
             "SELECT ended - sent AS seconds FROM task WHERE state=? AND account=?"
-            " AND json_extract(request, '$.model_name')=? AND sent IS NOT NULL"
+            " AND model=? AND sent IS NOT NULL"
             " ORDER BY created DESC LIMIT 20",
             State.SUCCEEDED,
             account,
@@ -339,7 +380,7 @@ class History:
         )
         return statistics.median(row["seconds"] for row in rows) if rows else None
 
-    def spent(self, owner: str, account: str, *, since: float) -> list[Spend]:
+    def spent(self, owner: str, account: str, *, since: float) -> tuple[Spend, ...]:
         """By currency, what succeeded since the moment `since` (Unix seconds) cost."""
         rows = self._read(
             "SELECT currency, SUM(estimate) AS amount FROM task WHERE owner=? AND account=?"
@@ -349,7 +390,7 @@ class History:
             State.SUCCEEDED,
             since,
         )
-        return [Spend(row["amount"], row["currency"]) for row in rows]
+        return tuple(Spend(row["amount"], row["currency"]) for row in rows)
 
     def _tasks(self, rows: list[sqlite3.Row]) -> list[Task]:
         pictures: dict[str, list[Picture]] = {row["id"]: [] for row in rows}

@@ -1,7 +1,7 @@
 """The image request. Every field is declared here, once, and nowhere else.
 
 A request is a draft and may be wrong: it never raises. `ImageRequest.problems` says what keeps it
-from being sent, `ImageRequest.warnings` what is doubtful, `ImageRequest.payload` is the exact body.
+from being sent, `ImageRequest.verdicts` what is doubtful, `ImageRequest.payload` is the exact body.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class ImageRequest:
             "参考主体特征，或参考图中唯一的人脸。",
         ),
         choices=lambda _: KINDS,
-        when=fields.taken("image_reference", picture=True),
+        when=fields.reference,
     )
     image_fidelity: float | None = spec(
         None,
@@ -183,18 +183,6 @@ class ImageRequest:
             found["element_list"] = fields.TOO_MANY_ELEMENTS.fill(count=count, limit=limit)
         return found
 
-    def warnings(self) -> dict[str, Text]:
-        """What is sent although it is not sure to be taken, by field."""
-        found = {
-            name: verdict.reason
-            for name, verdict in self.verdicts().items()
-            if verdict.reason and verdict.support is catalog.DOUBTFUL and self._given(name)
-        }
-        model = catalog.model(str(self.model_name))
-        if self.image and model.reference_needed and not self.image_reference:
-            found["image_reference"] = fields.REFERENCE_ADVISED.fill(model=model.name)
-        return found
-
     def payload(self) -> dict[str, Any]:
         """The JSON body: what the model takes and is not blank, in the order declared above."""
         verdicts = self.verdicts()
@@ -236,7 +224,7 @@ SPECS: Mapping[str, Spec] = {
 
 def rules(lang: Lang) -> dict[str, Any]:
     """Every verdict for every known model, as JSON for the page, so that Python and the browser
-    use one table: ``{model: {situation: {ratios, resolutions, units, …, fields: {field: [support,
+    use one table: ``{model: {situation: {ratios, resolutions, …, fields: {field: [support,
     reason]}}}}`` with the situations ``"" | "picture" | "picture subject" | "picture face"``.
     The model nobody knows is ``""``."""
     situations = {"": (False, ""), **{f"picture {k}".strip(): (True, k) for k in KINDS}}
@@ -250,9 +238,8 @@ def rules(lang: Lang) -> dict[str, Any]:
             "status": model.status,
             "ratios": situation.ratios,
             "resolutions": situation.resolutions,
-            "units": model.units(picture=picture),
-            "prompt": model.prompt_limit,
-            "negative_prompt": model.negative_limit,
+            "prompt": SPECS["prompt"].longest(situation),
+            "negative_prompt": SPECS["negative_prompt"].longest(situation),
             "fields": _doubts(situation, lang),
         }
     return table

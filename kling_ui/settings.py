@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
@@ -138,9 +138,6 @@ class Settings:
             return False
         plain_is_fine = self.loopback_api or self.allow_private_hosts
         return parts.scheme == "https" or (parts.scheme == "http" and plain_is_fine)
-
-    def without_key(self) -> Settings:
-        return replace(self, api_key=Secret(), access_key=Secret(), secret_key=Secret())
 
 
 def quiet_gradio(uploads: Path) -> None:

@@ -12,10 +12,11 @@ A task travels::
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeGuard
 
 
 class State(StrEnum):
@@ -39,14 +40,13 @@ class State(StrEnum):
         """No worker will touch it again."""
         return self in _OVER
 
-    @property
-    def at_kling(self) -> bool:
-        """Kling has it and it is not finished there."""
-        return self in _AT_KLING
-
 
 _OVER = {State.SUCCEEDED, State.FAILED, State.REJECTED, State.CANCELLED, State.EXPIRED}
-_AT_KLING = {State.SUBMITTED, State.PROCESSING, State.STALLED}
+
+
+def is_id(value: object) -> TypeGuard[str]:
+    """Whether `value` can be an id of ours, of a task, a picture or a press: 128 bits in hex."""
+    return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{32}", value) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,19 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 START = 60  # seconds
+# a developer's own .env must never reach a test: what is set, if only to nothing, is not read there
+NO_SETTINGS = dict.fromkeys(
+    (
+        "KLING_API_KEY",
+        "KLING_ACCESS_KEY",
+        "KLING_SECRET_KEY",
+        "KLING_BASE_URL",
+        "KLING_DEFAULT_MODEL",
+        "KLING_UI_ALLOW_PRIVATE_HOSTS",
+        "KLING_UI_SHARE_KEY",
+    ),
+    "",
+)
 
 
 @dataclass
@@ -62,8 +75,8 @@ class Program:
 
 def app_at(data: Path, **env: str) -> Program:
     port = str(_free_port())
-    settings = {"KLING_UI_DATA_DIR": str(data), "GRADIO_SERVER_PORT": port, **env}
-    return Program([sys.executable, "app.py"], settings)
+    settings = {"KLING_UI_DATA_DIR": str(data), "GRADIO_SERVER_PORT": port}
+    return Program([sys.executable, "app.py"], NO_SETTINGS | settings | env)
 
 
 def _free_port() -> int:

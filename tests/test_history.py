@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import signal
 import sqlite3
 import stat
@@ -16,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from kling_ui.history import MIGRATIONS, AlreadyUsed, History, NewTask, Spend
+from kling_ui.history import MIGRATIONS, AlreadyUsed, History, NewTask, Spend, Summary
 from kling_ui.task import Picture, RemotePicture, State, Task
 
 ROOT = Path(__file__).parent.parent
@@ -150,7 +151,7 @@ def test_an_external_id_is_used_once_in_an_account(history: History) -> None:
     with pytest.raises(AlreadyUsed, match="mine"):
         history.add(new(external_task_id="mine", owner="bob"))
     added(history, external_task_id="mine", account="demo")
-    assert history.count("bob") == {}
+    assert history.newest("bob", limit=9) == []
 
 
 def test_a_refused_external_id_leaves_its_press_free(history: History) -> None:
@@ -326,8 +327,7 @@ def test_nobody_sees_or_deletes_what_belongs_to_another(history: History) -> Non
     assert history.picture(kept.id, owner="bob") is None
     assert history.newest("bob", limit=9) == []
     assert history.since("bob", 0) == ([], [], 0)
-    assert history.count("bob") == {}
-    assert history.spent("bob", "live", since=0) == []
+    assert history.summary("bob", "live", since=0) == Summary(0, ())
     assert history.delete(task.id, owner="bob") is None
     assert history.get(task.id, owner="ann")
     assert history.picture(kept.id, owner="ann") == kept
@@ -337,7 +337,7 @@ def test_newest_comes_first_page_after_page(history: History) -> None:
     tasks = [added(history) for _ in range(5)]
     added(history, owner="bob")
     first = history.newest("ann", limit=2)
-    second = history.newest("ann", limit=9, before=first[-1].created)
+    second = history.newest("ann", limit=9, before=(first[-1].created, first[-1].id))
     assert [task.id for task in first + second] == [task.id for task in reversed(tasks)]
 
 
@@ -361,7 +361,7 @@ def test_a_deleted_task_is_gone_but_for_a_tombstone(history: History) -> None:
     assert history.delete(task.id, owner="ann") == before
     assert history.get(task.id) is None
     assert history.newest("ann", limit=9) == []
-    assert history.count("ann") == {}
+    assert history.running("ann") == 0
     assert history.picture(kept.id, owner="ann") is None
     changed, gone, _ = history.since("ann", before.revision)
     assert (changed, gone) == ([], [task.id])
@@ -444,7 +444,8 @@ def test_a_database_of_any_age_opens(path: Path, tmp_path: Path, version: int) -
             db.execute(
                 "INSERT INTO task (id, owner, account, nonce, external_task_id, request, state,"
                 " revision, created, state_since) VALUES"
-                " ('old', 'ann', 'live', 'press', 'mine', '{\"n\": 4}', 'submitted', 7, 1, 2)"
+                " ('old', 'ann', 'live', 'press', 'mine',"
+                ' \'{"n": 4, "model_name": "kling-v3"}\', \'submitted\', 7, 1, 2)'
             )
         db.commit()
     path.chmod(0o644)
@@ -453,6 +454,9 @@ def test_a_database_of_any_age_opens(path: Path, tmp_path: Path, version: int) -
         assert (old is not None) is (version > 0)
         assert old is None or (old.state, old.n, old.revision) == (State.SUBMITTED, 4, 7)
         assert added(history).revision == (8 if version else 1)
+        if old:
+            moved(history, old, State.SUCCEEDED, sent=5.0, ended=9.0)
+            assert history.usual_seconds("kling-v3", "live") == (4.0 if version == 1 else None)
     assert schema(path) == schema(tmp_path / "fresh.db")
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
@@ -566,12 +570,26 @@ def test_tasks_of_one_moment_keep_their_order(path: Path) -> None:
         assert history.newest("ann", limit=9) == tasks[::-1]
 
 
-def test_tasks_are_counted_by_state(history: History) -> None:
-    for state in (State.QUEUED, State.FAILED, State.FAILED):
+@pytest.mark.parametrize("limit", [1, 2, 4])
+def test_no_task_of_one_moment_is_lost_between_two_pages(path: Path, limit: int) -> None:
+    with closing(History(path, clock=lambda: 5.0)) as history:
+        tasks = [moved(history, added(history), State.FAILED) for _ in range(9)]
+        read: list[Task] = []
+        while page := history.newest(
+            "ann", limit=limit, before=(read[-1].created, read[-1].id) if read else None
+        ):
+            read += page
+            history.delete(page[-1].id, owner="ann")  # a deleted one still holds its place
+        assert read == tasks[::-1]
+        assert history.newest("ann", limit=9, before=(5.0, "of another history")) == []
+
+
+def test_what_is_not_over_runs(history: History) -> None:
+    for state in State:
         moved(history, added(history), state)
-    gone = moved(history, added(history), State.FAILED)
-    history.delete(gone.id, owner="ann")
-    assert history.count("ann") == {"queued": 1, "failed": 2}
+    added(history, owner="bob")
+    assert history.running("ann") == len(OPEN)
+    assert history.summary("ann", "live", since=0) == Summary(len(OPEN), ())
 
 
 def finished(
@@ -610,6 +628,36 @@ def test_what_succeeded_is_summed_by_currency_deleted_or_not(history: History) -
     spent = history.spent("ann", "live", since=since)
     assert sorted(spent, key=lambda s: s.currency) == [Spend(0.5, "CNY"), Spend(0.5, "USD")]
     assert Spend(0.75, "USD") in history.spent("ann", "live", since=0)
+    assert history.summary("ann", "live", since=since) == Summary(2, spent)
+
+
+def test_no_number_of_the_head_is_found_by_reading_every_task(history: History) -> None:
+    """Every open tab asks at every change, while the worker waits to write."""
+    asked: list[str] = []
+    history._db.set_trace_callback(asked.append)
+    history.usual_seconds("kling-v3", "live")
+    history.summary("ann", "live", since=0)
+    history._db.set_trace_callback(None)
+    assert len(asked) == 3
+    plans = [row["detail"] for sql in asked for row in history._read(f"EXPLAIN QUERY PLAN {sql}")]
+    searched = [plan for plan in plans if not plan.startswith("USE TEMP B-TREE")]
+    assert [plan.split(" (")[0].split()[-1] for plan in searched] == [
+        "task_by_model",
+        "task_by_state",
+        "task_by_state",
+    ]
+
+
+# another history
+
+
+def test_a_history_has_a_mark_of_its_own_for_ever(history: History, path: Path) -> None:
+    mark = history.mark()
+    assert re.fullmatch(r"[0-9a-f]{16}", mark)
+    history.close()
+    with closing(History(path)) as again, closing(History(path.with_name("other.db"))) as other:
+        assert again.mark() == mark
+        assert other.mark() != mark
 
 
 def test_a_reference_picture_is_known_while_a_task_names_it(history: History) -> None:

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import pytest
+from starlette.requests import Request
 
+from kling_ui.catalog import DEMO_HOST, MAX_PICTURES, estimate
 from kling_ui.fields import KEPT
+from kling_ui.history import NewTask
 from kling_ui.request import SPECS, ImageRequest
-from kling_ui.studio import Studio
-from kling_ui.task import RemotePicture, State, Task
+from kling_ui.studio import NO_OWNER, Studio
+from kling_ui.task import RemotePicture, State, Task, is_id
+from kling_ui.ui.endpoints import Endpoints
 from kling_ui.ui.form import NOT_AN_UPLOAD, Uploads
 from kling_ui.ui.page import Page
+from kling_ui.ui.speech import SCRIPT
 from kling_ui.ui.stage import columns_for
 from kling_ui.web import Assets
 
@@ -22,7 +31,9 @@ from .conftest import open_studio, photo
 from .program import ROOT
 
 Open = Callable[..., Any]
+FOX = {"prompt": "a fox", "model_name": "kling-v2-1"}
 NOBODY = "http://127.0.0.1:9"
+SCRIPTS = ("form.js", "feed.js", "boot.js")
 
 
 @pytest.fixture
@@ -61,6 +72,21 @@ async def test_events_with_uploads_are_not_preprocessed(page: Page) -> None:
             assert fn.preprocess is False, fn.name
 
 
+async def test_a_script_may_name_every_field_and_no_other(page: Page) -> None:
+    submit = next(fn for fn in page.blocks.fns.values() if fn.api_name == "submit")
+    assert submit.fn is not None
+    assert {*inspect.signature(submit.fn).parameters} == {*SPECS, "request"}
+
+
+async def test_a_report_is_read_only_after_an_event_that_went_well(page: Page) -> None:
+    """After another it is the report of a former one."""
+    said = [fn for fn in page.blocks.fns.values() if "kling.report(" in str(fn.js)]
+    assert len(said) == 2
+    assert all(fn.trigger_only_on_success for fn in said)
+    (failed,) = [fn for fn in page.blocks.fns.values() if "kling.failed(" in str(fn.js)]
+    assert failed.trigger_only_on_failure
+
+
 async def test_every_label_is_said_in_both_languages(page: Page) -> None:
     said = page.speech.i18n.translations
     assert {*said} == {"en", "zh-CN"}
@@ -80,14 +106,36 @@ async def test_the_scripts_know_words_rules_and_prices(page: Page, lang: Any) ->
     facts = json.loads(json.dumps(page.facts(lang)))
     assert facts["rules"]["kling-v1-5"][""]["prompt"] == 500
     assert facts["words"]["state"].keys() == {*map(str, State)}
-    assert facts["unit"] is None  # a gateway: nobody says what a picture costs there
+    prices = {
+        price for model in facts["rules"].values() for s in model.values() for price in s["prices"]
+    }
+    assert prices == {""}  # a gateway: nobody says what a picture costs there
+    assert facts["fields"] == [*SPECS, "image_url"]
+    assert len(facts["examples"]) == len(page.examples)
+
+
+async def test_prices_are_those_of_the_account(quiet: Studio) -> None:
+    quiet.account = replace(quiet.account, base_url=DEMO_HOST)
+    page = Page(quiet, Assets(ROOT / "assets"), default_model="kling-v2-1")
+    rules = page.facts("en")["rules"]
+    assert rules["kling-v2-1"][""]["prices"][:3] == ["$0.014", "$0.028", "$0.042"]
+    for model, situations in rules.items():
+        for situation, rule in situations.items():
+            for n, price in enumerate(rule["prices"], start=1):
+                known = estimate(model, picture=bool(situation), n=n, base_url=DEMO_HOST)
+                assert price == (str(known) if known else ""), (model, situation, n)
+            assert n == MAX_PICTURES
+
+
+def test_no_word_is_there_for_nobody() -> None:
+    code = "".join((ROOT / "assets" / name).read_text("utf-8") for name in SCRIPTS)
+    unsaid = [name for name in SCRIPT if not re.search(rf'"{name}"|words\.{name}\b', code)]
+    assert unsaid == []
 
 
 async def test_every_word_a_script_says_exists(page: Page) -> None:
-    import re
-
     words = page.facts("en")["words"]
-    for name in ("form.js", "feed.js", "boot.js"):
+    for name in SCRIPTS:
         code = (ROOT / "assets" / name).read_text(encoding="utf-8")
         said = {
             *re.findall(r"""\bsay\("(\w+)\"""", code),
@@ -131,10 +179,53 @@ async def test_an_upload_becomes_a_kept_reference_once(
         "file:///etc/passwd",
         ["x"],
         7,
+        {"path": "\0"},
+        {"path": "\ud800"},
+        {"path": "x" * 5000},
+        {"path": ["x"]},
+        KEPT + "0" * 64 + ".png",
     ],
 )
 async def test_a_file_that_was_not_uploaded_is_refused(uploads: Uploads, given: Any) -> None:
     assert await uploads.image(given) == NOT_AN_UPLOAD
+
+
+async def test_a_picture_kept_for_another_is_not_had_by_its_name(
+    uploads: Uploads, tmp_path: Path
+) -> None:
+    path = tmp_path / "uploads" / "a.jpg"
+    path.write_bytes(photo())
+    kept = await uploads.image(sent(path))
+    for field in ("image", "image_url"):
+        request, problems = await uploads.draft({"prompt": "x", field: kept})
+        assert problems == {field: NOT_AN_UPLOAD}
+        assert request.image == ""
+
+
+async def test_an_address_is_taken_as_it_was_pasted(uploads: Uploads) -> None:
+    request, problems = await uploads.draft(
+        {"prompt": "x", "image_url": " https://example.com/a.png\n"}
+    )
+    assert (request.image, problems) == ("https://example.com/a.png", {})
+    request, problems = await uploads.draft({"prompt": "x", "image_url": " \n", "image": None})
+    assert (request.image, problems) == ("", {})
+
+
+async def test_the_same_upload_again_after_its_task_was_deleted_is_kept_anew(
+    uploads: Uploads, quiet: Studio, tmp_path: Path
+) -> None:
+    path = tmp_path / "uploads" / "a.jpg"
+    path.write_bytes(photo())
+    request, _ = await uploads.draft({"prompt": "x", "image": sent(path)})
+    task = await quiet.submit(request, owner="ann")
+    assert isinstance(task, Task)
+    await quiet.cancel(task.id, owner="ann")
+    await quiet.delete(task.id, owner="ann")
+    name = request.image.removeprefix(KEPT)
+    assert not quiet.folder.reference_path(name).exists()
+    again, problems = await uploads.draft({"prompt": "x", "image": sent(path)})
+    assert (again.image, problems) == (request.image, {})
+    assert quiet.folder.reference(name)
 
 
 async def test_a_link_out_of_the_upload_folder_is_refused(uploads: Uploads, tmp_path: Path) -> None:
@@ -184,6 +275,74 @@ async def test_settings_of_a_task_fill_the_form_with_its_picture(
         "",
     )
     assert await uploads.lend(KEPT + "0" * 64 + ".png") is None
+
+
+# who asks
+
+
+def asked_by(owner: str, lang: str = "en") -> Any:
+    headers = [(b"accept-language", lang.encode()), (b"host", b"here")]
+    return Request({"type": "http", "headers": headers, "kling_owner": owner})
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+async def test_a_caller_without_a_cookie_is_told_so_and_nothing_is_kept(
+    page: Page, quiet: Studio, tmp_path: Path, lang: Any
+) -> None:
+    nobody = asked_by("", lang)
+    task, _ = quiet.history.add(
+        NewTask(owner="", account="test", nonce="n", external_task_id="e", request={"n": 9})
+    )
+    report = await page._generate(nobody, nonce="", prompt="a fox", image=sent(tmp_path))
+    assert report["problems"] == {"": NO_OWNER.of(lang)}
+    report = await page._check_upload(sent(tmp_path), nobody)
+    assert [*report["problems"].values()] == [NO_OWNER.of(lang)]
+    shown = await page._show(gr.EventData(None, {"task_id": task.id}), nobody)
+    (update,) = shown.values()
+    assert len(update["value"]) == len(page.stage.examples)
+    assert await page._use_settings(task.id, nobody) == {}
+    (cancel,) = [
+        fn for fn in page.blocks.fns.values() if fn.targets == [(_id(page, "cancel"), "click")]
+    ]
+    assert cancel.fn
+    await cancel.fn(task.id, nobody)
+    assert quiet.history.unfinished() == [task]
+    assert page.facts(lang)["words"]["no_owner"] == NO_OWNER.of(lang)
+
+
+def _id(page: Page, action: str) -> int:
+    return int(page.stage.actions[action]._id)
+
+
+@pytest.mark.parametrize("odd", [None, "", 7, ["x"], {"a": 1}, "x", "\ud800" * 32, "\0"])
+async def test_whatever_is_named_as_a_task_nothing_raises(page: Page, odd: Any) -> None:
+    ann = asked_by("ann")
+    for event in (gr.EventData(None, odd), gr.EventData(None, {"task_id": odd})):
+        (update,) = (await page._show(event, ann)).values()
+        assert len(update["value"]) == len(page.stage.examples)
+    assert await page._use_settings(odd, ann) == {}
+    for name in ("cancel", "release", "look", "delete"):
+        (fn,) = [f for f in page.blocks.fns.values() if f.targets == [(_id(page, name), "click")]]
+        assert fn.fn
+        await fn.fn(odd, ann)
+    with pytest.raises(gr.Error, match="no such task"):
+        await Endpoints(page.studio, page.uploads).task(odd, ann)
+
+
+@pytest.mark.parametrize("odd", [None, "", 7, ["x"], "A" * 32, "\ud800", "x" * 100_000])
+async def test_a_press_without_a_sound_number_gets_one(page: Page, quiet: Studio, odd: Any) -> None:
+    ann = asked_by("ann")
+    reports = [await page._generate(ann, nonce=odd, **FOX) for _ in range(2)]
+    assert len({report["task"] for report in reports}) == 2
+    assert all(is_id(report["nonce"]) for report in reports)
+
+
+async def test_a_press_that_comes_twice_is_one_task_and_the_report_names_it(page: Page) -> None:
+    ann, nonce = asked_by("ann"), "0123456789abcdef" * 2
+    reports = [await page._generate(ann, nonce=nonce, **FOX) for _ in range(2)]
+    assert reports[0] == reports[1]
+    assert reports[0]["nonce"] == nonce
+    assert reports[0]["task"]
 
 
 # the stage

@@ -10,7 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kling_ui.catalog import ANY, DOUBTFUL, MODELS, NO, YES, Model, Support
-from kling_ui.fields import KINDS, Situation, is_blank
+from kling_ui.fields import (
+    KINDS,
+    LONGEST,
+    REFERENCE_ADVISED,
+    Situation,
+    Verdict,
+    is_blank,
+)
 from kling_ui.request import SPECS, ImageRequest, rules
 from kling_ui.text import Lang, Text
 
@@ -298,8 +305,8 @@ def test_addresses_and_ids_are_looked_at(field: str, value: str, fine: bool) -> 
 def test_a_model_nobody_knows_takes_everything_unchecked(picture: str) -> None:
     values = {
         "model_name": UNKNOWN,
-        "prompt": "x" * 100_000,
-        "negative_prompt": "y" * 100_000,
+        "prompt": "x" * LONGEST,
+        "negative_prompt": "y" * LONGEST,
         "resolution": "16k",
         "aspect_ratio": "7:1",
         "element_list": "5",
@@ -312,9 +319,20 @@ def test_a_model_nobody_knows_takes_everything_unchecked(picture: str) -> None:
 
 def test_a_doubt_about_a_nameless_model_is_a_whole_sentence() -> None:
     request = pictured(UNKNOWN, image_reference="face", human_fidelity=1)
-    warning = request.warnings()["human_fidelity"]
-    assert "whether this model takes" in warning.en
-    assert "该模型" in warning.zh
+    doubt = request.verdicts()["human_fidelity"].reason
+    assert doubt
+    assert "whether this model takes" in doubt.en
+    assert "该模型" in doubt.zh
+
+
+@pytest.mark.parametrize("name", [UNKNOWN, "kling-v1"])
+@pytest.mark.parametrize("field", [name for name, spec in SPECS.items() if not spec.bounds])
+def test_no_text_is_longer_than_we_bear_whatever_the_model(field: str, name: str) -> None:
+    """It would travel in every event of its task, sent to Kling or not."""
+    long = {field: "x" * (LONGEST + 1)}
+    request = asked(**{"model_name": name, "image": PICTURE, "image_reference": "face"} | long)
+    assert field in request.problems() or field not in request.as_dict()
+    assert "model_name" in asked(model_name="x" * 200).problems()
 
 
 def test_kling_v2_new_needs_a_picture() -> None:
@@ -346,9 +364,15 @@ def test_no_resolution_is_sent_to_the_models_of_the_seed(name: str, picture: str
 
 
 def test_a_kind_of_reference_is_advised_where_the_model_wants_one() -> None:
-    assert "image_reference" in pictured("kling-v1-5").warnings()
-    assert "image_reference" not in pictured("kling-v1-5", image_reference="face").warnings()
-    assert "image_reference" not in asked(model_name="kling-v1-5").warnings()
+    def doubt(request: ImageRequest) -> Verdict:
+        return request.verdicts()["image_reference"]
+
+    advised = Verdict(DOUBTFUL, REFERENCE_ADVISED.fill(model="kling-v1-5"))
+    assert doubt(pictured("kling-v1-5")) == advised
+    assert doubt(pictured("kling-v1-5", image_reference="face")) == Verdict()
+    assert doubt(asked(model_name="kling-v1-5")).support is NO
+    assert doubt(pictured("kling-v2-1")) == Verdict()
+    assert pictured("kling-v1-5").problems() == {}
 
 
 def supported(support: Support) -> list[Any]:
@@ -381,24 +405,15 @@ def test_a_field_that_is_not_taken_is_neither_judged_nor_sent(
     wrong = replace(request_, **junk)
     assert not {*fields} & wrong.problems().keys()
     assert not {*fields} & wrong.payload().keys()
-    assert not {*fields} & wrong.warnings().keys()
 
 
 @pytest.mark.parametrize(("request_", "fields"), supported(DOUBTFUL))
-def test_a_doubtful_field_is_warned_of_and_sent(request_: ImageRequest, fields: list[str]) -> None:
-    given = {field for field in fields if not is_blank(getattr(request_, field))}
-    assert given <= request_.warnings().keys()
-    assert given <= request_.payload().keys()
-
-
-@pytest.mark.parametrize(("request_", "fields"), supported(DOUBTFUL))
-def test_nothing_is_warned_of_that_is_sure_or_blank(
+def test_a_doubtful_field_has_its_reason_and_is_sent(
     request_: ImageRequest, fields: list[str]
 ) -> None:
-    advised = {"image_reference"} if request_.situation.model.reference_needed else set()
-    assert request_.warnings().keys() <= {*fields, *advised}
-    blank = ImageRequest(model_name=request_.model_name)
-    assert blank.warnings() == {}
+    given = {field for field in fields if not is_blank(getattr(request_, field))}
+    assert given <= request_.payload().keys()
+    assert all(request_.verdicts()[field].reason for field in fields)
 
 
 # the body
@@ -529,9 +544,9 @@ def test_no_value_makes_a_draft_raise_and_what_has_no_problem_can_be_sent(
     values: dict[str, Any],
 ) -> None:
     request = ImageRequest.draft(values)
-    request.warnings(), request.payload(), request.as_dict()
+    request.verdicts(), request.payload(), request.as_dict()
     problems = request.problems()
-    for text in (*problems.values(), *request.warnings().values()):
+    for text in problems.values():
         assert (text.en + text.zh).encode()
     if not problems:
         body = request.payload()
@@ -572,8 +587,8 @@ def test_the_table_of_the_page_says_what_python_says(
         assert (support, reason) == (verdict.support, said(verdict.reason)), field
     assert row["ratios"] == request.situation.ratios
     assert row["resolutions"] == request.situation.resolutions
-    assert (row["prompt"], row["negative_prompt"]) == (model.prompt_limit, model.negative_limit)
-    assert row["units"] == (model.units_from_picture if picture else model.units_from_text)
+    limits = (model.prompt_limit or LONGEST, model.negative_limit or LONGEST)
+    assert (row["prompt"], row["negative_prompt"]) == limits
 
 
 @pytest.mark.parametrize("lang", get_args(Lang))

@@ -218,10 +218,3 @@ def test_secrets_are_compared_by_what_they_hide() -> None:
     assert Secret("a") == Secret(" a ") != Secret("b")
     assert len({Secret("a"), Secret("a"), Secret("b")}) == 2
     assert Secret("a") != "a"
-
-
-def test_without_its_key_everything_else_stays() -> None:
-    settings = live("https://host", default_model="kling-v3")
-    bare = settings.without_key()
-    assert not bare.live
-    assert (bare.base_url, bare.default_model) == ("https://host", "kling-v3")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kling_ui.task import Answer, RemotePicture, State, Task
+from kling_ui.task import Answer, RemotePicture, State, Task, is_id
 
 DONE = {
     "task_id": "831922345719271433",
@@ -123,6 +123,14 @@ def test_the_answer_as_sent_stays_out_of_its_repr() -> None:
     assert "secret" not in repr(read(prompt="secret"))
 
 
+@pytest.mark.parametrize(
+    "value", ["", "0" * 31, "0" * 33, "A" * 32, "٣" * 32, "0" * 32 + "\n", 7, None]
+)
+def test_what_is_no_id_of_ours_is_told_from_one(value: Any) -> None:
+    assert is_id("0123456789abcdef" * 2)
+    assert not is_id(value)
+
+
 def test_a_task_is_over_when_no_worker_will_touch_it_again() -> None:
     assert {state for state in State if state.over} == {
         State.SUCCEEDED,
@@ -130,11 +138,6 @@ def test_a_task_is_over_when_no_worker_will_touch_it_again() -> None:
         State.REJECTED,
         State.CANCELLED,
         State.EXPIRED,
-    }
-    assert {state for state in State if state.at_kling} == {
-        State.SUBMITTED,
-        State.PROCESSING,
-        State.STALLED,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,8 +17,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.routing import Route
 
+from kling_ui.history import NewTask
 from kling_ui.studio import Studio
+from kling_ui.task import State, Task
 from kling_ui.web import Assets, Boot, Owners, middleware, routes
+from kling_ui.web.cards import Cards
 from kling_ui.web.language import language
 from kling_ui.web.links import base_of
 from kling_ui.web.owner import owner_of
@@ -125,6 +129,20 @@ async def test_another_sites_page_is_nobody(kling: Start, studio: Open) -> None:
         assert "set-cookie" not in fresh.headers
 
 
+@pytest.mark.parametrize("other", ['prefs={"a":"b"}', "a b=c", "[x]", "é=1", "=;=", 'q="'])
+async def test_an_odd_cookie_of_another_program_hides_nobody(
+    kling: Start, studio: Open, other: str
+) -> None:
+    async with studio(kling().url) as one, caller(site(one, shared=False)) as client:
+        cookie = (await client.get("/")).headers["set-cookie"].partition(";")[0]
+        mine = (await client.get("/who")).text
+        client.cookies.clear()
+        for line in (f"{other}; {cookie}", f"{cookie}; {other}"):
+            answer = await client.get("/config", headers={"cookie": line.encode()})
+            assert answer.text == mine
+            assert "set-cookie" not in answer.headers
+
+
 # the stream
 
 
@@ -139,7 +157,7 @@ async def test_the_stream_begins_with_the_page_and_goes_on_with_changes(
         (kind, page), *changes = await later
     assert kind == "page"
     assert [task["request"]["prompt"] for task in page["tasks"]] == ["before"]
-    assert page["more"] is False
+    assert page["older"] == ""
     states = [t["state"] for _, message in changes for t in message["tasks"]]
     assert states[-1] == "succeeded"
     assert changes[-1][1]["running"] == 0
@@ -156,15 +174,52 @@ def _ended(found: list[Any], prompt: str) -> bool:
 async def test_a_stream_that_comes_back_hears_what_it_missed(kling: Start, studio: Open) -> None:
     async with studio(kling().url) as one, caller(site(one)) as client:
         gone = await reaches(one, await submitted(one, "gone"))
-        reached = one.history.revision()
+        mark, reached = await one.reached()
         await one.delete(gone.id, owner=OWNER)
         await reaches(one, await submitted(one, "missed"))
-        headers = {"last-event-id": str(reached)}
-        found = await heard(client, lambda m: bool(m), headers=headers)
-    (kind, message), *_ = found
-    assert kind == "changes"
-    assert message["gone"] == [gone.id]
-    assert [task["request"]["prompt"] for task in message["tasks"]] == ["missed"]
+        last = f"{mark}-{reached}"
+        for told in ({"headers": {"last-event-id": last}}, {"params": {"since": last}}):
+            (kind, message), *_ = await heard(client, bool, **told)
+            assert kind == "changes"
+            assert message["gone"] == [gone.id]
+            assert [task["request"]["prompt"] for task in message["tasks"]] == ["missed"]
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "0000000000000000-1",  # another history's
+        "{mark}-{ahead}",  # this one's, before it was set back to an older copy
+        "1",
+        "{mark}-²",
+        "{mark}-٣",
+        "{mark}-" + "9" * 30,
+        "{mark}--1",
+        "{mark}-1\u00a0",
+    ],
+)
+async def test_an_event_id_that_means_nothing_here_gives_a_fresh_page(
+    kling: Start, studio: Open, last: str
+) -> None:
+    async with studio(kling().url, run=False) as one, caller(site(one)) as client:
+        await submitted(one, "a fox")
+        mark, reached = await one.reached()
+        last = last.format(mark=mark, ahead=reached + 1)
+        (kind, page), *_ = await heard(client, bool, params={"since": last})
+    assert kind == "page"
+    assert [task["request"]["prompt"] for task in page["tasks"]] == ["a fox"]
+
+
+async def test_nobody_hears_nothing_even_of_tasks_that_belong_to_nobody(
+    kling: Start, studio: Open
+) -> None:
+    async with studio(kling().url, run=False) as one, caller(site(one, shared=False)) as client:
+        new = NewTask(owner="", account="test", nonce="n", external_task_id="e", request={})
+        task, _ = one.history.add(new)
+        cursor = f"{task.created + 1!r}-{task.id}"
+        for path in ("events", "tasks", f"tasks?before={cursor}"):
+            answer = await client.get(f"/gradio_api/studio/{path}")
+            assert (answer.status_code, answer.content) == (403, b"")
 
 
 async def test_a_stream_tells_nothing_of_another_owner_and_nobody_hears_nothing(
@@ -205,14 +260,87 @@ async def test_older_tasks_come_by_pages(kling: Start, studio: Open) -> None:
         for k in range(70):
             await submitted(one, f"fox {k}")
         (_, page), *_ = await heard(client, bool)
-        assert (len(page["tasks"]), page["more"]) == (60, True)
-        before = page["tasks"][-1]["created"]
-        rest = (await client.get(f"/gradio_api/studio/tasks?before={before}")).json()
+        assert len(page["tasks"]) == 60
+        rest = (await client.get(f"/gradio_api/studio/tasks?before={page['older']}")).json()
         assert [t["request"]["prompt"] for t in rest["tasks"]] == [
             f"fox {k}" for k in range(9, -1, -1)
         ]
-        assert rest["more"] is False
-        assert (await client.get("/gradio_api/studio/tasks?before=x")).status_code == 400
+        assert rest["older"] == ""
+        for odd in ("x", "", "nan", "1", "1e5-" + "0" * 32, "²-" + "0" * 32, f"{page['older']}0"):
+            answer = await client.get("/gradio_api/studio/tasks", params={"before": odd})
+            assert answer.status_code == 400, odd
+
+
+async def test_what_every_tab_draws_is_worked_out_once(kling: Start, studio: Open) -> None:
+    async with studio(kling().url, run=False) as one:
+        tasks = [await _running(one, f"fox {k}") for k in range(3)]
+        asked = Counted(one)
+        cards = Cards(one)
+        first, second = await asyncio.gather(cards.of(tasks, "en"), cards.of(tasks, "en"))
+        assert [a is b for a, b in zip(first, second, strict=True)] == [True] * 3
+        assert (await cards.of(tasks, "zh"))[0] is not first[0]
+        await asyncio.gather(*(cards.summary(OWNER, 3) for _ in range(5)))
+        assert asked.names == ["usual_seconds", "summary"]
+        await cards.summary("somebody else", 3)
+        await cards.summary(OWNER, 4)
+        assert asked.names[2:] == ["summary", "summary"]
+
+
+async def test_a_card_is_drawn_anew_when_its_task_changed(kling: Start, studio: Open) -> None:
+    async with studio(kling().url, run=False) as one:
+        task, cards = await _running(one, "a fox"), Cards(one)
+        await cards.of([task], "en")
+        changed = await one.records.move(task, State.STALLED)
+        assert changed
+        assert [card["state"] for card in await cards.of([changed], "en")] == ["stalled"]
+
+
+async def test_the_usual_time_is_learned_anew_after_a_success(kling: Start, studio: Open) -> None:
+    async with studio(kling().url, run=False) as one:
+        first, second, cards = await _running(one, "a"), await _running(one, "b"), Cards(one)
+        assert [card["usual"] for card in await cards.of([first, second], "en")] == [None, None]
+        sent = first.sent or 0
+        done = await one.records.move(first, State.SUCCEEDED, ended=sent + 7)
+        second = await one.records.note(second, remote_status="processing")
+        assert done
+        found = await cards.of([done, second], "en")
+        assert [card["usual"] for card in found] == [None, 7.0]
+
+
+async def test_nothing_of_a_deleted_task_is_remembered_and_no_more_than_so_many(
+    kling: Start, studio: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kling_ui.web.cards.MOST", 2)
+    async with studio(kling().url, run=False) as one:
+        tasks, cards = [await _running(one, f"fox {k}") for k in range(3)], Cards(one)
+        before = await cards.of(tasks, "en")
+        after = await cards.of([tasks[2], tasks[0]], "en")
+        assert (after[0] is before[2], after[1] is before[0]) == (True, False)
+        cards.forget([tasks[2].id])
+        assert (await cards.of([tasks[2]], "en"))[0] is not before[2]
+
+
+async def _running(one: Studio, prompt: str) -> Task:
+    task = await submitted(one, prompt)
+    moved = await one.records.move(task, State.PROCESSING, sent=time.time())
+    assert moved
+    return moved
+
+
+class Counted:
+    """Which of the studio's questions were asked, by name."""
+
+    def __init__(self, studio: Studio) -> None:
+        self.names: list[str] = []
+        for name in ("usual_seconds", "summary"):
+            setattr(studio, name, self._watched(name, getattr(studio, name)))
+
+    def _watched(self, name: str, ask: Callable[..., Any]) -> Callable[..., Any]:
+        async def asked(**values: Any) -> Any:
+            self.names.append(name)
+            return await ask(**values)
+
+        return asked
 
 
 # pictures
@@ -237,6 +365,19 @@ async def test_a_picture_is_its_owners_only_and_byte_for_byte(kling: Start, stud
         await client.get("/")
         for stranger in (path, f"{path}/480", f"{path}?download"):
             assert (await client.get(stranger)).status_code == 404
+
+
+async def test_a_picture_that_is_gone_from_the_disk_is_not_found(
+    kling: Start, studio: Open
+) -> None:
+    async with studio(kling().url) as one, caller(site(one)) as client:
+        task = await reaches(one, await submitted(one))
+        await one.folder.forget(task.pictures[0].file)
+        path = f"/gradio_api/studio/pictures/{task.pictures[0].id}"
+        for gone in (path, f"{path}?download", f"{path}/480"):
+            answer = await client.get(gone)
+            assert answer.status_code == 404
+            assert "cache-control" not in answer.headers
 
 
 @pytest.mark.parametrize("name", ["..%2f..%2fhistory.db", "x" * 32, "A" * 32, "0" * 32, "%00"])

@@ -2,6 +2,14 @@
 
 from .accounts import Account, account_name, local_secret
 from .records import Records
-from .studio import Problems, Studio
+from .studio import NO_OWNER, Problems, Studio
 
-__all__ = ["Account", "Problems", "Records", "Studio", "account_name", "local_secret"]
+__all__ = [
+    "NO_OWNER",
+    "Account",
+    "Problems",
+    "Records",
+    "Studio",
+    "account_name",
+    "local_secret",
+]

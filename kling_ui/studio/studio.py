@@ -8,16 +8,16 @@ import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from ..catalog import Price, estimate, unit_price
 from ..fields import KEPT
-from ..history import AlreadyUsed, History, NewTask
+from ..history import AlreadyUsed, Cursor, History, NewTask, Summary
 from ..pictures import PictureFolder
 from ..request import ImageRequest
-from ..task import State, Task
+from ..task import Picture, State, Task
 from ..text import Text
 from .accounts import Account
 from .keeper import Keeper
@@ -127,17 +127,46 @@ class Studio:
         return await self.records.get(task_id, owner=owner)
 
     async def tasks(
-        self, *, owner: str, limit: int = 60, before: float | None = None
+        self, *, owner: str, limit: int = 60, before: Cursor | None = None
     ) -> list[Task]:
-        """Newest first; `before` a task's `created` for the next page."""
+        """Newest first; `before` the last one of a page for the next page."""
         return await self.records.read(self.history.newest, owner, limit=limit, before=before)
+
+    def watching(self, owner: str) -> AbstractContextManager[asyncio.Event]:
+        """An event that is set at every change of this owner's tasks."""
+        return self.records.watching(owner)
+
+    async def reached(self) -> tuple[str, int]:
+        """The mark of this history and its latest revision."""
+        read = self.records.read
+        return await read(self.history.mark), await read(self.history.revision)
+
+    async def changes(self, *, owner: str, since: int) -> tuple[list[Task], list[str], int]:
+        """What changed after the revision `since`: tasks, ids of deleted ones, and the revision
+        reached; there may be more after it."""
+        return await self.records.read(self.history.since, owner, since)
+
+    async def picture(self, picture_id: str, *, owner: str) -> Picture | None:
+        return await self.records.read(self.history.picture, picture_id, owner=owner)
+
+    async def usual_seconds(self, *, model_name: str, account: str) -> float | None:
+        """How long this model's tasks take by its last successes; None before the first."""
+        return await self.records.read(self.history.usual_seconds, model_name, account)
+
+    async def summary(self, *, owner: str) -> Summary:
+        """What runs, and what today's pictures cost."""
+        midnight = time.mktime((*time.localtime()[:3], 0, 0, 0, 0, 0, -1))
+        return await self.records.read(
+            self.history.summary, owner, self.account.name, since=midnight
+        )
 
     async def cancel(self, task_id: str, *, owner: str) -> Task | None:
         """Only before it is sent; None when it was too late."""
         task = await self.task(task_id, owner=owner)
         if task is None:
             return None
-        return await self.records.move(task, State.CANCELLED, frm={State.QUEUED}, case="cancelled")
+        words = {"case": "cancelled", "detail": ""}
+        return await self.records.move(task, State.CANCELLED, frm={State.QUEUED}, **words)
 
     async def release(self, task_id: str, *, owner: str) -> Task | None:
         """Send a task that was held back after a long stop."""

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from ..studio import Problems, Studio
-from ..task import Task
+from ..task import Task, is_id
 from ..text import Text
 from ..web.cards import error_of
 from ..web.language import language
@@ -64,9 +64,9 @@ class Endpoints:
             raise refuse(named(outcome), request)
         return outcome.id
 
-    async def task(self, task_id: str, request: gr.Request) -> dict[str, Any]:
+    async def task(self, task_id: Any, request: gr.Request) -> dict[str, Any]:
         owner = self._owner(request)
-        found = await self.studio.task(str(task_id), owner=owner)
+        found = await self.studio.task(task_id, owner=owner) if is_id(task_id) else None
         if found is None:
             raise refuse(NO_SUCH_TASK, request)
         return self._described(found, request)

@@ -13,7 +13,7 @@ from typing import Any
 import gradio as gr
 
 from .. import catalog
-from ..fields import KEPT
+from ..fields import KEPT, is_blank, read_line
 from ..pictures import PictureFolder
 from ..request import SPECS, ImageRequest
 from ..studio import Problems
@@ -109,38 +109,56 @@ class Uploads:
     async def draft(self, values: Mapping[str, Any]) -> tuple[ImageRequest, Problems]:
         """The request that `values` make (field → value as it came), and all that is wrong with
         it. `image` is an upload or an address; a form has the address apart in `image_url`."""
-        given = await self.image(values.get("image"))
-        image, problem = ("", given) if isinstance(given, Text) else (given, None)
-        apart = not image and not problem and bool(values.get("image_url"))
-        request = ImageRequest.draft({**values, "image": values["image_url"] if apart else image})
-        found = request.problems()
-        if problem:  # judged as if the picture were there: its own problem is enough
-            found = replace(request, image=KEPT).problems()
-            found["image"] = problem
-        if apart and "image" in found:
-            found["image_url"] = found.pop("image")
+        apart = not values.get("image") and not is_blank(values.get("image_url"))
+        field = "image_url" if apart else "image"
+        image = await self.image(values.get(field))
+        if isinstance(image, Text):  # judged as if the picture were there: one problem is enough
+            request = ImageRequest.draft({**values, "image": KEPT})
+            found, request = request.problems() | {"image": image}, replace(request, image="")
+        else:
+            request = ImageRequest.draft({**values, "image": image})
+            found = request.problems()
+        if "image" in found:
+            found[field] = found.pop("image")
         return request, found
 
     async def image(self, given: Any) -> str | Text:
         """An upload as ``reference:<name>``, an address as it is, nothing as ""; or the sentence
-        why it cannot be used."""
+        why it cannot be used. The name of a reference is nothing a caller may give: the picture
+        may be another one's."""
         if isinstance(given, Mapping):
             given = str(given.get("path") or "")
-            path = Path(given).resolve()
-            if path.is_relative_to(self._upload_folder) and path.is_file():
+            if path := self._uploaded(given):
                 return await self._name(path)
-        if not given:
+        if is_blank(given):
             return ""
-        sound = isinstance(given, str) and given.startswith(ADDRESS)
-        return given if sound else NOT_AN_UPLOAD
+        address = read_line(given)
+        sound = isinstance(address, str) and address.lower().startswith(ADDRESS)
+        return address if sound else NOT_AN_UPLOAD
+
+    def _uploaded(self, name: str) -> Path | None:
+        """The file of that name; None where it is no upload, or no name a file could have."""
+        try:
+            path = Path(name).resolve()
+            return path if path.is_relative_to(self._upload_folder) and path.is_file() else None
+        except (OSError, ValueError):
+            return None
 
     async def _name(self, path: Path) -> str | Text:
-        """Cleaned and kept once per file; Gradio names uploads by their content."""
-        if path not in self._seen:
-            self._seen[path] = await self._cleaned(path)
+        """Cleaned and kept once per file, and again when the kept one was deleted with its tasks;
+        Gradio names uploads by their content."""
+        known = self._seen.get(path)
+        if known is None or not self._there(known):
+            known = self._seen[path] = await self._cleaned(path)
             while len(self._seen) > REMEMBERED:
                 self._seen.popitem(last=False)
-        return self._seen[path]
+        return known
+
+    def _there(self, known: str | Text) -> bool:
+        """A verdict stands; a reference only as long as it is on the disk."""
+        if isinstance(known, Text):
+            return True
+        return self._folder.reference_path(known.removeprefix(KEPT)).exists()
 
     async def _cleaned(self, path: Path) -> str | Text:
         cleaned = await self._folder.receive(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,16 @@ from typing import Any
 import gradio as gr
 from gradio.events import api
 
+from ..catalog import MAX_PICTURES, estimate
+from ..fields import MODEL_REQUIRED, is_blank
+from ..pictures.reference import MOST_BYTES
 from ..request import SPECS, ImageRequest, rules
-from ..studio import Studio
-from ..task import Task
+from ..studio import NO_OWNER, Problems, Studio
+from ..task import Task, is_id
 from ..text import Lang, Text
 from ..web import Assets
 from ..web.language import language
-from ..web.links import base_of
+from ..web.links import PREFIX, base_of
 from ..web.owner import owner_of
 from .endpoints import Endpoints, leave_urls_alone
 from .form import Form, Uploads
@@ -90,17 +93,35 @@ class Page:
 
     def facts(self, lang: Lang) -> dict[str, Any]:
         """What the page's scripts know before anything else runs."""
-        unit = self.studio.unit_price
         return {
             "lang": lang,
             "words": words(lang),
-            "rules": rules(lang),
-            "unit": unit and {"amount": unit.amount, "currency": unit.currency},
+            "fields": [*SPECS, "image_url"],
+            "rules": self._rules(lang),
+            "examples": [[prompt.of(lang), ratio] for _, prompt, ratio in EXAMPLES],
+            "routes": PREFIX.lstrip("/"),
             "live": self.studio.account.live,
             "host": self.studio.account.host,
             "banner": self._banner(lang),
+            "largest_upload": MOST_BYTES,
             "first_prompt": FIRST_PROMPT.of(lang),
         }
+
+    def _rules(self, lang: Lang) -> dict[str, Any]:
+        """With `prices`: of one picture, of two and so on, "" where nobody knows."""
+        table = rules(lang)
+        for model, situations in table.items():
+            prices = {picture: self._prices(model, picture=picture) for picture in (False, True)}
+            for situation, rule in situations.items():
+                rule["prices"] = prices[bool(situation)]
+        return table
+
+    def _prices(self, model: str, *, picture: bool) -> list[str]:
+        host = self.studio.account.base_url
+        found = (
+            estimate(model, picture=picture, n=n, base_url=host) for n in range(1, MAX_PICTURES + 1)
+        )
+        return [str(price) if price else "" for price in found]
 
     def _banner(self, lang: Lang) -> dict[str, str] | None:
         if self.studio.blocked:
@@ -169,7 +190,7 @@ class Page:
         self.report = gr.JSON(visible=False)
         self.chosen = gr.Textbox(visible=False)
         fields = self.form.components
-        self.generate.click(
+        pressed = self.generate.click(
             self._generate,
             inputs_kwargs={**fields, "nonce": self.nonce},
             outputs=self.report,
@@ -178,50 +199,57 @@ class Page:
             concurrency_limit=None,
             preprocess=False,
             **QUIET,
-        ).then(None, self.report, None, js="(report) => kling.report(report)", **QUIET)
-        fields["image"].upload(
+        )
+        self._reports(pressed)
+        pressed.failure(None, None, None, js="() => kling.failed()", **QUIET)
+        uploaded = fields["image"].upload(
             self._check_upload,
             fields["image"],
             self.report,
             concurrency_limit=None,
             preprocess=False,
             **QUIET,
-        ).then(None, self.report, None, js="(report) => kling.report(report)", **QUIET)
+        )
+        self._reports(uploaded)
         self._wire_examples()
         self._wire_rules()
         self._wire_stage()
 
+    def _reports(self, event: Any) -> None:
+        """Only of an event that went well: after another the report is a former one's."""
+        event.success(None, self.report, None, js="(report) => kling.report(report)", **QUIET)
+
     def _wire_examples(self) -> None:
         targets = [self.form.components["prompt"], self.form.components["aspect_ratio"]]
-        for button, (_, prompt, ratio) in zip(self.examples, EXAMPLES, strict=True):
-            js = f"() => [kling.lang === 'zh' ? {prompt.zh!r} : {prompt.en!r}, {ratio!r}]"
-            button.click(None, None, targets, js=js, **QUIET)
+        for index, button in enumerate(self.examples):
+            button.click(None, None, targets, js=f"() => kling.examples[{index}]", **QUIET)
 
     def _wire_rules(self) -> None:
         """What a model cannot take is switched off in the browser, from the rules it was given."""
         fields = self.form.components
-        inputs = [fields[name] for name in SPECS]
+        inputs = [fields[name] for name in (*SPECS, "image_url")]
         outputs = [*inputs, self.generate]
         gr.on(
             [
                 self.blocks.load,
                 *(fields[n].change for n in ("model_name", "n", "aspect_ratio")),
-                fields["image_reference"].input,
+                *(fields[n].change for n in ("image", "image_url", "image_reference")),
                 fields["resolution"].input,
-                fields["image"].upload,
-                fields["image"].clear,
-                fields["image_url"].change,
             ],
             None,
-            [*inputs, fields["image_url"]],
+            inputs,
             outputs,
             js="(...v) => kling.adapt(v)",
             **QUIET,
         )
+        for name in ("prompt", "negative_prompt"):  # also when a program fills them
+            fields[name].change(None, None, None, js="() => kling.filled()", **QUIET)
 
     def _wire_stage(self) -> None:
         chosen, selected = self.chosen, "() => [kling.selected()]"
-        self.feed.show(self._show, None, self.stage.gallery, trigger_mode="always_last", **QUIET)
+        self.feed.show(self._show, None, self.stage.gallery, trigger_mode="multiple", **QUIET).then(
+            None, None, None, js="() => kling.showed()", **QUIET
+        )
         actions, fields = self.stage.actions, self.form.components
         outputs = [fields[name] for name in (*SPECS, "image_url")]
         actions["settings"].click(self._use_settings, chosen, outputs, js=selected, **QUIET)
@@ -230,29 +258,39 @@ class Page:
             "release": self.studio.release,
             "look": self.studio.look,
         }.items():
-            actions[name].click(_for_owner(act), chosen, None, js=selected, **QUIET)
+            actions[name].click(_on_own(act), chosen, None, js=selected, **QUIET)
         actions["delete"].click(
-            _for_owner(self.studio.delete), chosen, None, js="() => [kling.confirmed()]", **QUIET
+            _on_own(self.studio.delete), chosen, None, js="() => [kling.confirmed()]", **QUIET
         )
         actions["download"].click(None, None, None, js="() => kling.download()", **QUIET)
         actions["details"].click(None, None, None, js="() => kling.details()", **QUIET)
 
     # handlers: all logic behind them runs without Gradio
 
-    async def _generate(self, request: gr.Request, nonce: str, **values: Any) -> dict[str, Any]:
+    async def _generate(self, request: gr.Request, nonce: Any, **values: Any) -> dict[str, Any]:
+        own = nonce if is_id(nonce) else secrets.token_hex(16)
+        outcome = await self._submitted(values, owner=owner_of(request), nonce=own)
+        return self._reported(outcome, language(request)) | {"nonce": own}
+
+    async def _submitted(
+        self, values: dict[str, Any], *, owner: str, nonce: str
+    ) -> Task | Problems:
+        if not owner:
+            return {"": NO_OWNER}
         draft, problems = await self.uploads.draft(values)
-        owner = owner_of(request)
-        outcome = problems or await self.studio.submit(draft, owner=owner, nonce=nonce)
-        return self._reported(outcome, language(request))
+        if is_blank(values.get("model_name")):  # emptied by hand: the default was not chosen
+            problems["model_name"] = MODEL_REQUIRED
+        return problems or await self.studio.submit(draft, owner=owner, nonce=nonce)
 
     async def _check_upload(self, image: Any, request: gr.Request) -> dict[str, Any]:
-        found = await self.uploads.image(image)
+        found = await self.uploads.image(image) if owner_of(request) else NO_OWNER
         problems = {"image": found} if isinstance(found, Text) else {}
         return self._reported(problems, language(request)) | {"only": "image"}
 
     @staticmethod
     def _reported(outcome: Task | dict[str, Text], lang: Lang) -> dict[str, Any]:
-        """For the browser: the new task's id, or each problem by field."""
+        """For the browser: the new task's id, or each problem by field; `nonce` says which press
+        it answers, `only` which field is all it is about."""
         if isinstance(outcome, Task):
             return {"task": outcome.id, "problems": {}}
         labels = {name: spec.label.of(lang) for name, spec in SPECS.items()}
@@ -264,12 +302,20 @@ class Page:
         }
 
     async def _show(self, event: gr.EventData, request: gr.Request) -> Any:
-        task_id = str(getattr(event, "task_id", "") or "")
-        task = await self.studio.task(task_id, owner=owner_of(request)) if task_id else None
+        try:
+            task = await self._task(event.task_id, request)
+        except (AttributeError, TypeError):  # an event may come without data, or with any
+            task = None
         return self.stage.show(task, base_of(request))
 
-    async def _use_settings(self, task_id: str, request: gr.Request) -> dict[Any, Any]:
-        task = await self.studio.task(task_id, owner=owner_of(request))
+    async def _task(self, task_id: Any, request: gr.Request) -> Task | None:
+        """The task a caller names, whatever it names, where it is the caller's."""
+        owner = owner_of(request)
+        sound = owner and is_id(task_id)
+        return await self.studio.task(task_id, owner=owner) if sound else None
+
+    async def _use_settings(self, task_id: Any, request: gr.Request) -> dict[Any, Any]:
+        task = await self._task(task_id, request)
         if task is None:
             return {}
         asked = ImageRequest.draft({**task.request, "external_task_id": ""})
@@ -310,17 +356,16 @@ class Page:
             """All tasks of yours, newest first."""
             return await endpoints.tasks(request)
 
-        assert {*inspect.signature(submit).parameters} == {*SPECS, "request"}
         for function in (submit, task, tasks):
             api(function, api_name=function.__name__, concurrency_limit=None)
         leave_urls_alone(self.blocks, submit)
 
 
-def _for_owner(act: Callable[..., Any]) -> Callable[..., Any]:
+def _on_own(act: Callable[..., Any]) -> Callable[..., Any]:
     """A studio's action on the chosen task, done for whoever asks."""
 
-    async def handle(task_id: str, request: gr.Request) -> None:
-        if task_id:
-            await act(task_id, owner=owner_of(request))
+    async def handle(task_id: Any, request: gr.Request) -> None:
+        if is_id(task_id) and (owner := owner_of(request)):
+            await act(task_id, owner=owner)
 
     return handle

@@ -10,6 +10,8 @@ from typing import Any
 
 import gradio as gr
 
+from ..pictures.reference import HEAVY
+from ..studio import NO_OWNER
 from ..task import State
 from ..text import Lang, Text
 
@@ -32,7 +34,7 @@ STATES: dict[State, Text] = {
 SCRIPT: dict[str, Text] = {
     "title": Text("Kling Image Studio", "可灵图像工作室"),
     "demo": Text("Demo", "演示"),
-    "live": Text("Live", "已连接"),
+    "live": Text("Live", "正式"),
     "running": Text("{n} running", "{n} 个进行中"),
     "today": Text("{amount} today", "今日 {amount}"),
     "today_demo": Text(
@@ -48,22 +50,23 @@ SCRIPT: dict[str, Text] = {
     "generate": Text("Generate {n}", "生成 {n} 张"),
     "price_unknown": Text("price unknown", "价格未知"),
     "estimate": Text("{n} × {each}, estimate", "{n} × {each}，估算"),
+    "too_large": HEAVY,
+    "url_unused": Text("Not used: the uploaded picture goes first.", "已上传图片，链接不会使用。"),
     "image_hint": Text("optional · JPG or PNG", "可选 · JPG 或 PNG"),
     "shortcut": Text("Ctrl + Enter", "Ctrl + Enter"),
     "characters": Text("{size} / {limit}", "{size} / {limit}"),
     "characters_over": Text(
         "{size} / {limit} · {excess} too many", "{size} / {limit} · 超出 {excess}"
     ),
-    "sort_out": Text("Please look at:", "请检查："),
-    "sent": Text("Added.", "已加入。"),
     "offline": Text(
         "The connection to the studio is lost; it is tried again.",
         "与服务器的连接已断开，正在重连。",
     ),
     "no_answer": Text(
-        "The studio did not answer. Nothing was added; press again.",
-        "服务器没有响应，任务未添加，请再按一次。",
+        "No answer yet. Press again: it stays one task.",
+        "尚未收到响应。请再按一次，不会重复创建任务。",
     ),
+    "no_owner": NO_OWNER,
     "seconds": Text("{n} s", "{n} 秒"),
     "usually": Text("usually {n} s", "通常 {n} 秒"),
     "just_now": Text("just now", "刚刚"),
@@ -79,7 +82,7 @@ SCRIPT: dict[str, Text] = {
     "filter_failed": Text("Failed", "失败"),
     "older": Text("Show older", "显示更早的"),
     "nothing_yet": Text("Your pictures will appear here.", "您的图片会显示在这里。"),
-    "nothing_here": Text("Nothing here.", "这里什么都没有。"),
+    "nothing_here": Text("Nothing here.", "暂无内容"),
     "picture_of": Text("Picture {n}: {prompt}", "第 {n} 张：{prompt}"),
     "show_task": Text("Show: {prompt}", "查看：{prompt}"),
     "example": Text("Example", "示例"),
@@ -98,11 +101,9 @@ SCRIPT: dict[str, Text] = {
     "request_id": Text("Request id", "请求 ID"),
     "task_id": Text("Task id", "任务 ID"),
     "external_task_id": Text("External task id", "自定义任务 ID"),
-    "deduction": Text("Units charged", "扣除单位"),
+    "deduction": Text("Units charged", "扣减点数"),
     "estimate_label": Text("Estimate", "估算费用"),
     "request": Text("Request", "请求"),
-    "states": Text("States", "状态"),
-    "reply": Text("Kling said", "可灵回复"),
 }
 
 

@@ -14,7 +14,7 @@ from ..web.links import PREFIX, picture_link
 SHOWN = 1280  # longest side of a picture on the stage, pixels
 
 ACTIONS: dict[str, Text] = {
-    "settings": Text("Use settings", "使用此设置"),
+    "settings": Text("Use settings", "套用这些参数"),
     "download": Text("Download", "下载"),
     "look": Text("Look for it", "立即查询"),
     "release": Text("Send now", "立即发送"),

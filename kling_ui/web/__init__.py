@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 from ..studio import Studio
 from .assets import Assets
 from .boot import Boot
+from .cards import Cards
 from .events import event_routes
 from .owner import Owners
 from .pictures import picture_routes
@@ -18,7 +19,7 @@ __all__ = ["Assets", "Boot", "Owners", "middleware", "routes"]
 
 
 def routes(studio: Studio, assets: Assets) -> Sequence[BaseRoute]:
-    return [*event_routes(studio), *picture_routes(studio), *assets.routes()]
+    return [*event_routes(studio, Cards(studio)), *picture_routes(studio), *assets.routes()]
 
 
 def middleware(owners: Owners, boot: Boot) -> Sequence[Middleware]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from collections.abc import Iterable
+from datetime import date
+from typing import Any, TypeVar
 
 from ..catalog import Price
 from ..errors import CASES, Case
@@ -15,14 +18,74 @@ CHARGED = {
     "yes": Text("charged", "已计费"),
     "maybe": Text("maybe charged", "可能已计费"),
 }
+MOST = 1000  # of each kind of thing that `Cards` remembers
 _TIMED = {State.SENDING, State.SUBMITTED, State.PROCESSING}
 
+K = TypeVar("K")
+V = TypeVar("V")
 
-async def card(studio: Studio, task: Task, lang: Lang) -> dict[str, Any]:
-    usual = None
-    if task.state in _TIMED:
-        model = str(task.request.get("model_name", ""))
-        usual = await studio.records.read(studio.history.usual_seconds, model, task.account)
+
+class Cards:
+    """What open pages draw, worked out once for all of them: every open tab hears every change,
+    and asking the history anew for each would keep the worker from writing. Whoever comes second
+    waits for the first. Belongs to one event loop."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio, self._turn = studio, asyncio.Lock()
+        self._cards: dict[tuple[str, Lang], dict[str, Any]] = {}
+        self._usual: dict[tuple[str, str], float | None] = {}
+        self._summaries: dict[str, tuple[tuple[int, date], dict[str, Any]]] = {}
+
+    async def of(self, tasks: Iterable[Task], lang: Lang) -> list[dict[str, Any]]:
+        """A card for each; not to be changed, because others draw it too."""
+        async with self._turn:
+            return [await self._card(task, lang) for task in tasks]
+
+    def forget(self, task_ids: Iterable[str]) -> None:
+        """Deleted tasks: nothing of them is kept."""
+        gone = {*task_ids}
+        for key in [key for key in self._cards if key[0] in gone] if gone else ():
+            del self._cards[key]
+
+    async def summary(self, owner: str, revision: int) -> dict[str, Any]:
+        """What the header says, as it was at `revision` or later: how many run and what today's
+        pictures cost, by estimate."""
+        moment = (revision, date.today())
+        async with self._turn:
+            known, summary = self._summaries.get(owner, (None, {}))
+            if known != moment:
+                found = await self._studio.summary(owner=owner)
+                spent = [str(Price(round(one.amount, 4), one.currency)) for one in found.spent]
+                summary = {"running": found.running, "spent": spent}
+                _put(self._summaries, owner, (moment, summary))
+            return summary
+
+    async def _card(self, task: Task, lang: Lang) -> dict[str, Any]:
+        known = self._cards.get((task.id, lang))
+        if known is None or known["revision"] != task.revision:
+            model = (task.account, str(task.request.get("model_name", "")))
+            if task.state is State.SUCCEEDED:
+                self._usual.pop(model, None)  # there is a new one to learn from
+            usual = await self._usually(*model) if task.state in _TIMED else None
+            known = card(task, lang, case=self._studio.case(task), usual=usual)
+            _put(self._cards, (task.id, lang), known)
+        return known
+
+    async def _usually(self, account: str, model: str) -> float | None:
+        if (account, model) not in self._usual:
+            usual = await self._studio.usual_seconds(model_name=model, account=account)
+            _put(self._usual, (account, model), usual)
+        return self._usual[(account, model)]
+
+
+def _put(table: dict[K, V], key: K, value: V) -> None:
+    table.pop(key, None)
+    table[key] = value
+    while len(table) > MOST:
+        del table[next(iter(table))]
+
+
+def card(task: Task, lang: Lang, *, case: str, usual: float | None) -> dict[str, Any]:
     price = Price(task.estimate, task.currency) if task.estimate is not None else None
     return {
         "id": task.id,
@@ -37,8 +100,8 @@ async def card(studio: Studio, task: Task, lang: Lang) -> dict[str, Any]:
         "request": dict(task.request),
         "n": task.n,
         "price": str(price) if price else "",
-        "trouble": _trouble(task, lang),
-        "case": task.case,
+        "trouble": _trouble(task, case, lang),
+        "case": case,
         "pictures": _pictures(task, watermarked=False),
         "watermarked": _pictures(task, watermarked=True),
         "ids": {
@@ -58,9 +121,9 @@ def _pictures(task: Task, *, watermarked: bool) -> list[dict[str, Any]]:
     ]
 
 
-def _trouble(task: Task, lang: Lang) -> dict[str, str] | None:
+def _trouble(task: Task, case: str, lang: Lang) -> dict[str, str] | None:
     """What happened, what to do now, was it charged; None when all is well."""
-    found: Case | None = CASES.get(task.case)
+    found: Case | None = CASES.get(case)
     if found is None:
         return None
     unsure = task.state is State.UNCONFIRMED and found.charged == "maybe"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -12,11 +13,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from ..catalog import Price
+from ..history import Cursor
 from ..studio import Studio
-from ..task import State
+from ..task import Task
 from ..text import Lang
-from .cards import card
+from .cards import Cards
 from .language import language
 from .links import PREFIX
 from .owner import owner_of
@@ -24,45 +25,51 @@ from .owner import owner_of
 PAGE = 60  # cards
 HEARTBEAT = 20.0  # seconds
 GATHER = 0.02  # seconds in which changes travel together
+_ID = re.compile(r"([0-9a-f]{16})-([0-9]{1,15})")
+_CURSOR = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)-([0-9a-f]{32})")
 
 
-def event_routes(studio: Studio) -> Sequence[BaseRoute]:
+def event_routes(studio: Studio, cards: Cards) -> Sequence[BaseRoute]:
     async def events(request: Request) -> Response:
         owner = owner_of(request)
         if not owner:
             return Response(status_code=403)
-        since = request.headers.get("last-event-id") or request.query_params.get("since", "")
-        stream = _stream(studio, owner, language(request), int(since) if since.isdigit() else None)
+        last = request.headers.get("last-event-id") or request.query_params.get("since", "")
+        stream = _stream(studio, cards, owner, language(request), last)
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
     async def older(request: Request) -> Response:
-        try:
-            before = float(request.query_params.get("before", ""))
-        except ValueError:
-            return Response(status_code=400)
-        page = await _page(studio, owner_of(request), language(request), before=before)
+        owner, before = owner_of(request), _read_cursor(request.query_params.get("before", ""))
+        if not owner or before is None:
+            return Response(status_code=400 if owner else 403)
+        page = await _page(studio, cards, owner, language(request), before=before)
         return JSONResponse(page, headers={"cache-control": "no-store"})
 
     return [Route(f"{PREFIX}/events", events), Route(f"{PREFIX}/tasks", older)]
 
 
-async def _stream(studio: Studio, owner: str, lang: Lang, since: int | None) -> AsyncIterator[str]:
-    """First a whole page (`since` None: a new page) or what was missed, then every change."""
-    with studio.records.watching(owner) as changed:
+async def _stream(
+    studio: Studio, cards: Cards, owner: str, lang: Lang, last: str
+) -> AsyncIterator[str]:
+    """What was missed since the event `last`, or a whole page where that means nothing here; then
+    every change."""
+    with studio.watching(owner) as changed:
         yield "retry: 1000\n\n"
+        mark, reached = await studio.reached()
+        since = _heard(last, mark, reached)
         if since is None:
-            since = await studio.records.read(studio.history.revision)
-            page = await _page(studio, owner, lang)
-            yield _event("page", page | await _summary(studio, owner), since)
+            since = reached
+            page = await _page(studio, cards, owner, lang)
+            yield _event("page", page | await _summary(cards, owner, since), mark, since)
         while not studio.closing.is_set():
             changed.clear()
-            tasks, gone, reached = await studio.records.read(studio.history.since, owner, since)
+            tasks, gone, reached = await studio.changes(owner=owner, since=since)
             if reached != since:
                 since = reached
-                cards = [await card(studio, task, lang) for task in tasks]
-                changes = {"tasks": cards, "gone": gone} | await _summary(studio, owner)
-                yield _event("changes", changes, since)
+                cards.forget(gone)
+                changes = {"tasks": await cards.of(tasks, lang), "gone": gone}
+                yield _event("changes", changes | await _summary(cards, owner, since), mark, since)
                 continue
             try:
                 async with asyncio.timeout(HEARTBEAT):
@@ -72,28 +79,38 @@ async def _stream(studio: Studio, owner: str, lang: Lang, since: int | None) -> 
                 yield ": still here\n\n"
 
 
+def _heard(last: str, mark: str, reached: int) -> int | None:
+    """The revision in an event's id; None unless it is one of this very history, which may have
+    been put in another one's place, or set back to an older copy of itself."""
+    found = _ID.fullmatch(last)
+    if found is None or found[1] != mark or int(found[2]) > reached:
+        return None
+    return int(found[2])
+
+
 async def _page(
-    studio: Studio, owner: str, lang: Lang, before: float | None = None
+    studio: Studio, cards: Cards, owner: str, lang: Lang, before: Cursor | None = None
 ) -> dict[str, Any]:
-    tasks = await studio.tasks(owner=owner, limit=PAGE + 1, before=before) if owner else []
-    cards = [await card(studio, task, lang) for task in tasks[:PAGE]]
-    return {"tasks": cards, "more": len(tasks) > PAGE}
+    """`older` leads to the next page; empty on the last one."""
+    tasks = await studio.tasks(owner=owner, limit=PAGE + 1, before=before)
+    shown = tasks[:PAGE]
+    older = _write_cursor(shown[-1]) if len(tasks) > PAGE else ""
+    return {"tasks": await cards.of(shown, lang), "older": older}
 
 
-async def _summary(studio: Studio, owner: str) -> dict[str, Any]:
-    """What the header says: how many run and what today's pictures cost, by estimate."""
-    counts = await studio.records.read(studio.history.count, owner)
-    midnight = time.mktime((*time.localtime()[:3], 0, 0, 0, 0, 0, -1))
-    spent = await studio.records.read(
-        studio.history.spent, owner, studio.account.name, since=midnight
-    )
-    return {
-        "running": sum(n for state, n in counts.items() if not State(state).over),
-        "failed": sum(counts.get(state, 0) for state in (State.FAILED, State.REJECTED)),
-        "spent": [str(Price(round(one.amount, 4), one.currency)) for one in spent],
-        "now": time.time(),
-    }
+async def _summary(cards: Cards, owner: str, revision: int) -> dict[str, Any]:
+    return {**await cards.summary(owner, revision), "now": time.time()}
 
 
-def _event(name: str, data: dict[str, Any], number: int) -> str:
-    return f"id: {number}\nevent: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
+def _write_cursor(task: Task) -> str:
+    return f"{task.created!r}-{task.id}"
+
+
+def _read_cursor(text: str) -> Cursor | None:
+    found = _CURSOR.fullmatch(text)
+    return (float(found[1]), found[2]) if found else None
+
+
+def _event(name: str, data: dict[str, Any], mark: str, revision: int) -> str:
+    text = json.dumps(data, ensure_ascii=False)
+    return f"id: {mark}-{revision}\nevent: {name}\ndata: {text}\n\n"

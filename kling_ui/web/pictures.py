@@ -12,7 +12,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from ..studio import Studio
-from ..task import Picture
+from ..task import Picture, is_id
 from .links import PREFIX
 from .owner import owner_of
 
@@ -35,13 +35,18 @@ def picture_routes(studio: Studio) -> Sequence[BaseRoute]:
         if "download" in request.query_params:
             headers["content-disposition"] = await _attachment(studio, request, picture)
         path = studio.folder.original(picture.file)
+        if not path.is_file():
+            return _missing()
         return FileResponse(path, media_type=picture.media_type, headers=headers)
 
     async def rendition(request: Request) -> Response:
         picture, side = await _owned(studio, request), SIDES.get(request.path_params["side"])
         if picture is None or side is None:
             return _missing()
-        path = await studio.folder.rendition(picture.file, side)
+        try:
+            path = await studio.folder.rendition(picture.file, side)
+        except FileNotFoundError:
+            return _missing()
         return FileResponse(path, media_type="image/webp", headers=FOREVER)
 
     async def placeholder(request: Request) -> Response:
@@ -61,9 +66,9 @@ def picture_routes(studio: Studio) -> Sequence[BaseRoute]:
 
 async def _owned(studio: Studio, request: Request) -> Picture | None:
     picture_id, owner = request.path_params["id"], owner_of(request)
-    if not owner or not re.fullmatch(r"[0-9a-f]{32}", picture_id):
+    if not owner or not is_id(picture_id):
         return None
-    return await studio.records.read(studio.history.picture, picture_id, owner=owner)
+    return await studio.picture(picture_id, owner=owner)
 
 
 async def _attachment(studio: Studio, request: Request, picture: Picture) -> str:

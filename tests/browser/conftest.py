@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import pytest
@@ -39,16 +39,25 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture
 def visit(chromium: Browser) -> Iterator[Callable[..., Page]]:
     """``visit(url, locale=…, …)`` opens the page as a new visitor; what the page logs as an error
-    fails the test."""
+    fails the test, but for answers of the statuses `refused`. `before` prepares the empty page."""
     contexts: list[Any] = []
     errors: list[str] = []
+    expected: set[int] = set()
 
-    def open_page(url: str, **options: Any) -> Page:
+    def open_page(
+        url: str,
+        *,
+        refused: Collection[int] = (),
+        before: Callable[[Page], object] = lambda _: None,
+        **options: Any,
+    ) -> Page:
         context = chromium.new_context(
             **{"locale": "en-US", "viewport": {"width": 1440, "height": 1000}, **options}
         )
         contexts.append(context)
+        expected.update(refused)
         page = context.new_page()
+        before(page)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on(
             "console",
@@ -65,4 +74,5 @@ def visit(chromium: Browser) -> Iterator[Callable[..., Page]]:
     yield open_page
     for context in contexts:
         context.close()
-    assert not [error for error in errors if "net::ERR_" not in error]  # a server may be stopped
+    known = ["net::ERR_", *(f"responded with a status of {status} " for status in expected)]
+    assert not [error for error in errors if not any(one in error for one in known)]
