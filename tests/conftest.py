@@ -31,8 +31,8 @@ from kling_ui.task import State, Task
 from .program import Program, app_at
 
 OWNER = "operator"
-QUICK = (0.1, 0.2)  # seconds a task takes
-PACE = 0.1  # the worker's waits, of a real one's
+QUICK = (0.05, 0.1)  # seconds a task takes
+PACE = 0.05  # the worker's waits, of a real one's
 
 
 @dataclass
@@ -104,6 +104,18 @@ def account(url: str, *, name: str = "test", key: str = "key", wire: Any = None)
     return Account(name, f"{url}/kling", client, Downloader(allow_private=True))
 
 
+def studio_of(data: Path, one: Account) -> Studio:
+    """Not at work yet; its history is the caller's to close."""
+    return Studio(
+        history=History(data / "history.db"),
+        folder=PictureFolder(data / "pictures"),
+        accounts={one.name: one},
+        account=one,
+        alive=data / "alive",
+        pace=PACE,
+    )
+
+
 @asynccontextmanager
 async def open_studio(
     data: Path,
@@ -116,15 +128,7 @@ async def open_studio(
 ) -> AsyncIterator[Studio]:
     """`wire` is an httpx transport instead of sockets."""
     one = account(url, name=name, key=key, wire=wire)
-    history = History(data / "history.db")
-    studio = Studio(
-        history=history,
-        folder=PictureFolder(data / "pictures"),
-        accounts={one.name: one},
-        account=one,
-        alive=data / "alive",
-        pace=PACE,
-    )
+    studio = studio_of(data, one)
     try:
         if run:
             async with studio.running():
@@ -134,7 +138,7 @@ async def open_studio(
     finally:
         await one.client.aclose()
         await one.downloader.aclose()
-        history.close()
+        studio.history.close()
 
 
 @pytest.fixture(scope="session")

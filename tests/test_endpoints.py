@@ -37,7 +37,7 @@ def ended(client: Client, task_id: str) -> dict[str, Any]:
         task: dict[str, Any] = client.predict(task_id=task_id, api_name="/task")
         if task["state"] in OVER:
             return task
-        time.sleep(0.2)
+        time.sleep(0.5)
     raise AssertionError(f"{task_id} did not end")
 
 
@@ -71,6 +71,7 @@ def test_twenty_calls_at_once_are_twenty_tasks(client: Client) -> None:
     with ThreadPoolExecutor(20) as pool:
         ids = [*pool.map(call, range(20))]
     assert len({*ids}) == 20
+    ended(client, ids[-1])
     assert {ended(client, one)["state"] for one in ids} == {"succeeded"}
     assert {*ids} <= {task["id"] for task in client.predict(api_name="/tasks")}
 
@@ -80,10 +81,13 @@ def test_an_image_is_a_file_or_an_address_that_is_passed_on(
 ) -> None:
     (tmp_path / "photo.jpg").write_bytes(photo())
     nobody = "http://example.com/never-fetched.png"
-    for image in (handle_file(tmp_path / "photo.jpg"), nobody, handle_file(nobody)):
-        task_id = client.predict(prompt="with an image", image=image, api_name="/submit")
-        assert ended(client, task_id)["state"] == "succeeded"
-    upload, *addresses = [body["image"] for body in kling_server.creates[-3:]]
+    images = (handle_file(tmp_path / "photo.jpg"), nobody, handle_file(nobody))
+    ids = []
+    for k, image in enumerate(images):
+        ids.append(client.predict(prompt=f"image {k}", image=image, api_name="/submit"))
+    assert {ended(client, one)["state"] for one in ids} == {"succeeded"}
+    sent = {body["prompt"]: body.get("image") for body in kling_server.creates}
+    upload, *addresses = [sent[f"image {k}"] for k in range(3)]
     assert upload.startswith("sha256:")
     assert addresses == [nobody, nobody]
 

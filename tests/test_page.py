@@ -12,6 +12,7 @@ from typing import Any
 
 import gradio as gr
 import pytest
+import pytest_asyncio
 from starlette.requests import Request
 
 from kling_ui.catalog import DEMO_HOST, MAX_PICTURES, estimate
@@ -27,7 +28,7 @@ from kling_ui.ui.speech import SCRIPT
 from kling_ui.ui.stage import columns_for
 from kling_ui.web import Assets
 
-from .conftest import open_studio, photo
+from .conftest import account, open_studio, photo, studio_of
 from .program import ROOT
 
 Open = Callable[..., Any]
@@ -47,48 +48,56 @@ async def page(quiet: Studio) -> Page:
     return Page(quiet, Assets(ROOT / "assets"), default_model="kling-v2-1")
 
 
-async def test_every_field_has_one_widget(page: Page) -> None:
-    assert {*page.form.components} == {*SPECS, "image_url"}
-    ids = [component.elem_id for component in page.form.components.values()]
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def built(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Page]:
+    """One page for all tests that only look at it."""
+    studio = studio_of(tmp_path_factory.mktemp("built"), account(NOBODY))
+    yield Page(studio, Assets(ROOT / "assets"), default_model="kling-v2-1")
+    studio.history.close()
+
+
+async def test_every_field_has_one_widget(built: Page) -> None:
+    assert {*built.form.components} == {*SPECS, "image_url"}
+    ids = [component.elem_id for component in built.form.components.values()]
     assert len({*ids}) == len(ids)
 
 
-async def test_only_the_three_endpoints_are_public(page: Page) -> None:
-    public = {fn.api_name for fn in page.blocks.fns.values() if fn.api_visibility != "private"}
+async def test_only_the_three_endpoints_are_public(built: Page) -> None:
+    public = {fn.api_name for fn in built.blocks.fns.values() if fn.api_visibility != "private"}
     assert public == {"submit", "task", "tasks"}
 
 
-async def test_no_widget_has_a_limit_of_its_own(page: Page) -> None:
+async def test_no_widget_has_a_limit_of_its_own(built: Page) -> None:
     """Gradio would answer in English before our own check can speak."""
-    for name, component in page.form.components.items():
+    for name, component in built.form.components.items():
         for limit in ("minimum", "maximum", "max_length"):
             assert getattr(component, limit, None) is None, f"{name}.{limit}"
 
 
-async def test_events_with_uploads_are_not_preprocessed(page: Page) -> None:
-    image = page.form.components["image"]
-    for fn in page.blocks.fns.values():
+async def test_events_with_uploads_are_not_preprocessed(built: Page) -> None:
+    image = built.form.components["image"]
+    for fn in built.blocks.fns.values():
         if fn.fn is not None and image in fn.inputs:
             assert fn.preprocess is False, fn.name
 
 
-async def test_a_script_may_name_every_field_and_no_other(page: Page) -> None:
-    submit = next(fn for fn in page.blocks.fns.values() if fn.api_name == "submit")
+async def test_a_script_may_name_every_field_and_no_other(built: Page) -> None:
+    submit = next(fn for fn in built.blocks.fns.values() if fn.api_name == "submit")
     assert submit.fn is not None
     assert {*inspect.signature(submit.fn).parameters} == {*SPECS, "request"}
 
 
-async def test_a_report_is_read_only_after_an_event_that_went_well(page: Page) -> None:
+async def test_a_report_is_read_only_after_an_event_that_went_well(built: Page) -> None:
     """After another it is the report of a former one."""
-    said = [fn for fn in page.blocks.fns.values() if "kling.report(" in str(fn.js)]
+    said = [fn for fn in built.blocks.fns.values() if "kling.report(" in str(fn.js)]
     assert len(said) == 2
     assert all(fn.trigger_only_on_success for fn in said)
-    (failed,) = [fn for fn in page.blocks.fns.values() if "kling.failed(" in str(fn.js)]
+    (failed,) = [fn for fn in built.blocks.fns.values() if "kling.failed(" in str(fn.js)]
     assert failed.trigger_only_on_failure
 
 
-async def test_every_label_is_said_in_both_languages(page: Page) -> None:
-    said = page.speech.i18n.translations
+async def test_every_label_is_said_in_both_languages(built: Page) -> None:
+    said = built.speech.i18n.translations
     assert {*said} == {"en", "zh-CN"}
     assert said["en"].keys() == said["zh-CN"].keys()
     assert not [text for text in said["en"].values() if "{" in text]  # ICU would read them
@@ -102,8 +111,8 @@ async def test_a_custom_default_model_is_offered(quiet: Studio) -> None:
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
-async def test_the_scripts_know_words_rules_and_prices(page: Page, lang: Any) -> None:
-    facts = json.loads(json.dumps(page.facts(lang)))
+async def test_the_scripts_know_words_rules_and_prices(built: Page, lang: Any) -> None:
+    facts = json.loads(json.dumps(built.facts(lang)))
     assert facts["rules"]["kling-v1-5"][""]["prompt"] == 500
     assert facts["words"]["state"].keys() == {*map(str, State)}
     prices = {
@@ -111,7 +120,7 @@ async def test_the_scripts_know_words_rules_and_prices(page: Page, lang: Any) ->
     }
     assert prices == {""}  # a gateway: nobody says what a picture costs there
     assert facts["fields"] == [*SPECS, "image_url"]
-    assert len(facts["examples"]) == len(page.examples)
+    assert len(facts["examples"]) == len(built.examples)
 
 
 async def test_prices_are_those_of_the_account(quiet: Studio) -> None:
@@ -133,8 +142,8 @@ def test_no_word_is_there_for_nobody() -> None:
     assert unsaid == []
 
 
-async def test_every_word_a_script_says_exists(page: Page) -> None:
-    words = page.facts("en")["words"]
+async def test_every_word_a_script_says_exists(built: Page) -> None:
+    words = built.facts("en")["words"]
     for name in SCRIPTS:
         code = (ROOT / "assets" / name).read_text(encoding="utf-8")
         said = {
@@ -315,18 +324,18 @@ def _id(page: Page, action: str) -> int:
 
 
 @pytest.mark.parametrize("odd", [None, "", 7, ["x"], {"a": 1}, "x", "\ud800" * 32, "\0"])
-async def test_whatever_is_named_as_a_task_nothing_raises(page: Page, odd: Any) -> None:
+async def test_whatever_is_named_as_a_task_nothing_raises(built: Page, odd: Any) -> None:
     ann = asked_by("ann")
     for event in (gr.EventData(None, odd), gr.EventData(None, {"task_id": odd})):
-        (update,) = (await page._show(event, ann)).values()
-        assert len(update["value"]) == len(page.stage.examples)
-    assert await page._use_settings(odd, ann) == {}
+        (update,) = (await built._show(event, ann)).values()
+        assert len(update["value"]) == len(built.stage.examples)
+    assert await built._use_settings(odd, ann) == {}
     for name in ("cancel", "release", "look", "delete"):
-        (fn,) = [f for f in page.blocks.fns.values() if f.targets == [(_id(page, name), "click")]]
+        (fn,) = [f for f in built.blocks.fns.values() if f.targets == [(_id(built, name), "click")]]
         assert fn.fn
         await fn.fn(odd, ann)
     with pytest.raises(gr.Error, match="no such task"):
-        await Endpoints(page.studio, page.uploads).task(odd, ann)
+        await Endpoints(built.studio, built.uploads).task(odd, ann)
 
 
 @pytest.mark.parametrize("odd", [None, "", 7, ["x"], "A" * 32, "\ud800", "x" * 100_000])
@@ -337,9 +346,9 @@ async def test_a_press_without_a_sound_number_gets_one(page: Page, quiet: Studio
     assert all(is_id(report["nonce"]) for report in reports)
 
 
-async def test_a_press_that_comes_twice_is_one_task_and_the_report_names_it(page: Page) -> None:
+async def test_a_press_that_comes_twice_is_one_task_and_the_report_names_it(built: Page) -> None:
     ann, nonce = asked_by("ann"), "0123456789abcdef" * 2
-    reports = [await page._generate(ann, nonce=nonce, **FOX) for _ in range(2)]
+    reports = [await built._generate(ann, nonce=nonce, **FOX) for _ in range(2)]
     assert reports[0] == reports[1]
     assert reports[0]["nonce"] == nonce
     assert reports[0]["task"]
@@ -353,14 +362,14 @@ def test_pictures_stand_in_rows(count: int, columns: int) -> None:
     assert columns_for(count) == columns
 
 
-async def test_a_running_task_shows_a_tile_per_picture_in_the_asked_shape(page: Page) -> None:
+async def test_a_running_task_shows_a_tile_per_picture_in_the_asked_shape(built: Page) -> None:
     task = Task(
         id="1", owner="o", account="a", state=State.PROCESSING, external_task_id="e", revision=1,
         created=0, state_since=0, request={"n": 3, "aspect_ratio": "9:16"},
         remote_pictures=(RemotePicture(url="https://host/a.png"),),
     )  # fmt: skip
-    (update,) = page.stage.show(task, "http://here").values()
+    (update,) = built.stage.show(task, "http://here").values()
     tile = "http://here/gradio_api/studio/placeholder/720x1280"
     assert update["value"] == [tile] * 3
-    (update,) = page.stage.show(None, "http://here").values()
+    (update,) = built.stage.show(None, "http://here").values()
     assert len(update["value"]) == 4

@@ -46,7 +46,7 @@ async def test_a_prompt_becomes_pictures_on_disk(kling: Start, studio: Open) -> 
 
 
 async def test_states_pass_in_order(kling: Start, studio: Open) -> None:
-    server = kling(seconds=(2.0, 2.2))
+    server = kling(seconds=(1.2, 1.3))
     async with studio(server.url) as one:
         task = await reaches(one, await submitted(one))
         states = [state for state, _ in one.history.transitions(task.id)]
@@ -140,7 +140,7 @@ async def test_a_lost_answer_of_a_server_that_took_nothing_stays_unconfirmed(
     async with studio(server.url) as one:
         task = await submitted(one)
         await reaches(one, task, State.UNCONFIRMED)
-        await asyncio.sleep(1)
+        await asyncio.sleep(0.6)
         assert (await reaches(one, task, State.UNCONFIRMED)).state is State.UNCONFIRMED
         posts = [call for call in server.calls if call.method == "POST"]
         looks = [call for call in server.calls if call.method == "GET"]
@@ -275,7 +275,7 @@ async def test_the_seeds_ten_fields_arrive_as_its_page_describes_them(
 async def test_a_restart_in_mid_task_finishes_it_and_sends_nothing_twice(
     kling: Start, studio: Open
 ) -> None:
-    server = kling(seconds=(1.0, 1.5))
+    server = kling(seconds=(0.6, 0.8))
     async with studio(server.url) as one:
         task = await submitted(one)
         await reaches(one, task, State.SUBMITTED, State.PROCESSING)
@@ -292,7 +292,7 @@ async def test_a_task_found_sending_at_start_is_looked_for_only(kling: Start, st
     async with studio(server.url) as one:
         orphan = await reaches(one, task, State.UNCONFIRMED)
         assert orphan.case == "interrupted"
-        await asyncio.sleep(1)
+        await asyncio.sleep(0.6)
     assert [call for call in server.calls if call.method == "POST"] == []
 
 
@@ -471,14 +471,14 @@ async def test_only_a_task_that_bears_our_id_is_adopted(kling: Start, studio: Op
     async with studio(server.url) as one:
         task = await submitted(one)
         await reaches(one, task, State.UNCONFIRMED)
-        await asyncio.sleep(1)
+        await asyncio.sleep(0.6)
         now = await one.records.get(task.id)
     assert now is not None
     assert (now.state, now.remote_id) == (State.UNCONFIRMED, "")
 
 
 async def test_the_state_is_klings_word(kling: Start, studio: Open) -> None:
-    server = kling(seconds=(2.0, 2.2))
+    server = kling(seconds=(1.2, 1.3))
     async with studio(server.url) as one:
         task = await submitted(one)
         submitted_ = await reaches(one, task, State.SUBMITTED)

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from ..catalog import Price, estimate, unit_price
+from ..catalog import estimate
 from ..fields import KEPT
 from ..history import AlreadyUsed, Cursor, History, NewTask, Summary
 from ..pictures import PictureFolder
@@ -74,11 +74,6 @@ class Studio:
             name: Sender(one, self.records, folder, sent=self._watchers[name].add, pace=pace)
             for name, one in accounts.items()
         }
-
-    @property
-    def unit_price(self) -> Price | None:
-        """What one price unit costs new tasks; None where nobody says."""
-        return unit_price(self.account.base_url)
 
     def case(self, task: Task) -> str:
         """Why a task waits, failed or was refused: a key of `errors.CASES`, or empty."""
