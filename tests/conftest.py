@@ -35,6 +35,13 @@ QUICK = (0.05, 0.1)  # seconds a task takes
 PACE = 0.05  # the worker's waits, of a real one's
 
 
+LONGEST = ("test_studio", "test_endpoints", "test_web")  # these begin first, the rest fills up
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.path.stem.startswith(LONGEST))
+
+
 @dataclass
 class Kling:
     """A simulator on a socket; `creates` are the JSON bodies that came."""

@@ -247,15 +247,15 @@ def _books(canvas: Canvas, middle: float, half: float, far: float) -> list[tuple
     spine = np.floor(columns).astype(int)
     count = int(shelf.max()) + 2
     table = canvas.random.random((count, int(spine.max() - spine.min()) + 1), np.float32)
-    draw = table[:, spine - spine.min()][shelf[:, 0].astype(int)]
+    at = shelf[:, 0].astype(int)
+    draw = table[:, spine - spine.min()][at]
+    part = (table * 97 % 1 * 5).astype(np.uint8)[:, spine - spine.min()][at]
     standing = smooth(0.0, 0.03, up - 0.12 - 0.3 * draw) * smooth(1.0, 0.9, up)
     gap = smooth(0.0, 0.2, np.minimum(columns % 1, 1 - columns % 1).astype(np.float32))[None, :]
     masks = standing * gap
     tones = (canvas.palette.tone(tone) for tone in (0.3, 0.5, 0.75))
     tints = (canvas.palette.accent, *tones)
-    return [
-        (tint, masks * ((draw * 97 % 1 * 5).astype(int) == part)) for part, tint in enumerate(tints)
-    ]
+    return [(tint, masks * (part == number)) for number, tint in enumerate(tints)]
 
 
 def _shafts(canvas: Canvas, centre: float) -> None:
