@@ -25,7 +25,6 @@ from kling_ui.errors import (
     BadRequest,
     ContentBlocked,
     KeyRejected,
-    KlingDown,
     KlingError,
     NoAnswer,
     NotFound,
@@ -35,6 +34,8 @@ from kling_ui.errors import (
 )
 from kling_ui.reply import read_reply
 from kling_ui.settings import Secret, Settings, trimmed
+
+from .test_errors import CODES
 
 KEY = "api-key-kling-0123456789"
 ACCESS, SECRET = "access-key-of-a-test", "secret-key-of-a-test-0123456789abcdef"
@@ -505,32 +506,7 @@ async def test_a_redirect_is_refused_and_not_followed(server: Server) -> None:
 # What the replies mean
 
 
-@pytest.mark.parametrize(
-    ("status", "code", "kind"),
-    [
-        (401, 1000, KeyRejected),
-        (401, 1001, KeyRejected),
-        (401, 1002, KeyRejected),
-        (401, 1003, KeyRejected),
-        (401, 1004, KeyRejected),
-        (429, 1100, AccountBlocked),
-        (429, 1101, AccountBlocked),
-        (429, 1102, AccountBlocked),
-        (403, 1103, AccountBlocked),
-        (400, 1200, BadRequest),
-        (400, 1201, BadRequest),
-        (404, 1202, BadRequest),
-        (404, 1203, BadRequest),
-        (400, 1300, ContentBlocked),
-        (400, 1301, ContentBlocked),
-        (429, 1302, TooFast),
-        (429, 1303, TooFast),
-        (429, 1304, AccountBlocked),
-        (500, 5000, KlingDown),
-        (503, 5001, KlingDown),
-        (504, 5002, KlingDown),
-    ],
-)
+@pytest.mark.parametrize(("status", "code", "kind"), CODES)
 async def test_every_code_has_its_error(
     server: Server, status: int, code: int, kind: type[KlingError]
 ) -> None:
