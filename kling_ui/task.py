@@ -99,6 +99,12 @@ class Answer:
     def failed(self) -> bool:
         return self.status == "failed"
 
+    @property
+    def seconds(self) -> float | None:
+        """How long it took at Kling, by Kling's own times; None where they say nothing."""
+        took = (self.updated_at - self.created_at) / 1000
+        return took if self.created_at and 0 < took < 24 * 3600 else None
+
     @classmethod
     def from_json(cls, data: Any, *, request_id: str = "") -> Answer | None:
         """None where `data` names no task: then nothing can be said about it."""
@@ -183,6 +189,8 @@ class Task:
     estimate: float | None = None  # expected price in `currency`, None when unknown
     currency: str = ""
     supersedes: str = ""  # id of the task this one was sent again for
+    took: float | None = None  # seconds at Kling by its own times, None when unknown
+    resubmitted: bool = False  # sent a second time by itself
     remote_pictures: tuple[RemotePicture, ...] = ()
     pictures: tuple[Picture, ...] = ()
 

@@ -11,31 +11,25 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kling_ui.history import MIGRATIONS, AlreadyUsed, History, NewTask, Spend, Summary
-from kling_ui.task import Picture, RemotePicture, State, Task
+from kling_ui.history import MIGRATIONS, AlreadyUsed, History, Spend, Summary
+from kling_ui.task import RemotePicture, State, Task
+
+from .histories import Clock, added, finished, moved, new, picture
 
 ROOT = Path(__file__).parent.parent
 OVER = [state for state in State if state.over]
 OPEN = [state for state in State if not state.over]
+KEPT = [state for state in OPEN if state is not State.UNCONFIRMED]
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "data" / "history.db"
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        self.now += 1
-        return self.now
 
 
 @pytest.fixture
@@ -47,44 +41,6 @@ def clock() -> Clock:
 def history(path: Path, clock: Clock) -> Iterator[History]:
     with closing(History(path, clock=clock)) as opened:
         yield opened
-
-
-numbers = count()
-
-
-def new(**values: Any) -> NewTask:
-    number = next(numbers)
-    request = {"model_name": "kling-v3", "prompt": "a fox", "n": 2} | values.pop("request", {})
-    return NewTask(
-        **{
-            "owner": "ann",
-            "account": "live",
-            "nonce": f"nonce-{number}",
-            "external_task_id": f"kui1-{number}",
-            "request": request,
-            **values,
-        }
-    )
-
-
-def added(history: History, **values: Any) -> Task:
-    task, fresh = history.add(new(**values))
-    assert fresh
-    return task
-
-
-def moved(history: History, task: Task, to: State, **changes: Any) -> Task:
-    now = history.get(task.id)
-    assert now
-    done = history.move(task.id, to, frm={now.state}, **changes)
-    assert done
-    return done
-
-
-def picture(task: Task, position: int = 0, **values: Any) -> Picture:
-    name = f"{task.id[:8]}{position}"
-    plain = Picture(name, task.id, position, False, f"{name}.png", "image/png", 9, "ab", 1280, 720)
-    return replace(plain, **values)
 
 
 def together(jobs: list[Callable[[], Any]]) -> list[Any]:
@@ -373,16 +329,32 @@ def test_a_deleted_task_is_gone_but_for_a_tombstone(history: History) -> None:
         history.add(new(external_task_id="mine"))
 
 
-@pytest.mark.parametrize("state", OPEN)
+@pytest.mark.parametrize("state", KEPT)
 def test_a_task_that_is_not_over_cannot_be_deleted(history: History, state: State) -> None:
     task = moved(history, added(history), state)
     assert history.delete(task.id, owner="ann") is None
     assert history.get(task.id) == task
 
 
-@pytest.mark.parametrize("state", OVER)
-def test_a_task_that_is_over_can_be_deleted(history: History, state: State) -> None:
-    assert history.delete(moved(history, added(history), state).id, owner="ann")
+@pytest.mark.parametrize("state", [*OVER, State.UNCONFIRMED])
+def test_a_task_that_is_over_or_unconfirmed_can_be_deleted(history: History, state: State) -> None:
+    task = moved(history, added(history), state)
+    assert history.delete(task.id, owner="ann") == task
+    assert history.get(task.id) is None
+
+
+def test_of_a_discard_and_a_late_answer_one_wins(history: History) -> None:
+    """Else a task that turned out to be paid for would be thrown away."""
+    for _ in range(50):
+        task = moved(history, added(history), State.UNCONFIRMED)
+        discarded, found = together(
+            [
+                lambda id=task.id: history.delete(id, owner="ann"),
+                lambda id=task.id: history.move(id, State.SUBMITTED, frm={State.UNCONFIRMED}),
+            ]
+        )
+        assert (discarded is None) is not (found is None)
+        assert history.get(task.id) == found
 
 
 def test_no_word_of_a_deleted_task_is_left_on_the_disk(history: History, path: Path) -> None:
@@ -455,6 +427,8 @@ def test_a_database_of_any_age_opens(path: Path, tmp_path: Path, version: int) -
         assert old is None or (old.state, old.n, old.revision) == (State.SUBMITTED, 4, 7)
         assert added(history).revision == (8 if version else 1)
         if old:
+            assert (old.took, old.resubmitted) == (None, False)
+            assert ("swept" in history.learned("live")) is (version in (1, 2))
             moved(history, old, State.SUCCEEDED, sent=5.0, ended=9.0)
             assert history.usual_seconds("kling-v3", "live") == (4.0 if version == 1 else None)
     assert schema(path) == schema(tmp_path / "fresh.db")
@@ -465,8 +439,9 @@ def test_a_database_of_any_age_opens(path: Path, tmp_path: Path, version: int) -
 
 def test_a_row_outlives_a_power_cut(history: History) -> None:
     full = 2  # no test can cut the power; SQLite's own word has to do
-    assert history._db.execute("PRAGMA synchronous").fetchone()[0] == full
-    assert history._db.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+    asked = history._database.read
+    assert asked("PRAGMA synchronous")[0][0] == full
+    assert asked("PRAGMA journal_mode")[0][0] == "wal"
 
 
 def test_nobody_else_on_the_machine_may_read_it(history: History, path: Path) -> None:
@@ -521,9 +496,9 @@ def test_a_kill_in_the_middle_of_writing_loses_no_row_that_was_added(path: Path,
 
 
 FULL_DISK = """
-import resource, sqlite3, sys
+import resource, sys
 from pathlib import Path
-from kling_ui.history import History, NewTask
+from kling_ui.history import DiskTrouble, History, NewTask
 
 def new(key):
     return NewTask(owner="ann", account="a", nonce=key, external_task_id=key,
@@ -537,7 +512,7 @@ for _ in range(2):
     try:
         history.add(new("during"))
         sys.exit("the disk was not full")
-    except sqlite3.Error:
+    except DiskTrouble:
         pass
 assert [task.external_task_id for task in history.newest("ann", limit=9)] == ["before"]
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
@@ -592,12 +567,6 @@ def test_what_is_not_over_runs(history: History) -> None:
     assert history.summary("ann", "live", since=0) == Summary(len(OPEN), ())
 
 
-def finished(
-    history: History, seconds: float, state: State = State.SUCCEEDED, **values: Any
-) -> Task:
-    return moved(history, added(history, **values), state, sent=100.0, ended=100.0 + seconds)
-
-
 def test_the_usual_time_is_the_median_of_the_last_twenty_successes(history: History) -> None:
     assert history.usual_seconds("kling-v3", "live") is None
     for _ in range(30):
@@ -611,6 +580,18 @@ def test_the_usual_time_is_the_median_of_the_last_twenty_successes(history: Hist
     assert history.usual_seconds("kling-v3", "live") == 10.5
     assert history.usual_seconds("kling-v3", "demo") == 1
     assert history.usual_seconds("kling-v2-1", "live") is None
+
+
+def test_the_time_at_kling_counts_where_it_is_known_of_any(history: History) -> None:
+    for _ in range(20):
+        finished(history, 900, took=70.0)
+    for took in range(1, 21):
+        finished(history, 800, took=float(took))
+        finished(history, 700)
+    finished(history, 1, State.FAILED, took=1.0)
+    assert history.usual_seconds("kling-v3", "live") == 10.5
+    finished(history, 600, account="demo")
+    assert history.usual_seconds("kling-v3", "demo") == 600
 
 
 def test_what_succeeded_is_summed_by_currency_deleted_or_not(history: History) -> None:
@@ -634,17 +615,25 @@ def test_what_succeeded_is_summed_by_currency_deleted_or_not(history: History) -
 def test_no_number_of_the_head_is_found_by_reading_every_task(history: History) -> None:
     """Every open tab asks at every change, while the worker waits to write."""
     asked: list[str] = []
-    history._db.set_trace_callback(asked.append)
+    history._database.connection.set_trace_callback(asked.append)
     history.usual_seconds("kling-v3", "live")
     history.summary("ann", "live", since=0)
-    history._db.set_trace_callback(None)
-    assert len(asked) == 3
-    plans = [row["detail"] for sql in asked for row in history._read(f"EXPLAIN QUERY PLAN {sql}")]
+    history.claim("ann", "01234567")
+    history.remote_id_known("live", "829836802793406551")
+    history._database.connection.set_trace_callback(None)
+    plans = [
+        row["detail"]
+        for sql in asked
+        for row in history._database.read(f"EXPLAIN QUERY PLAN {sql}")
+    ]
     searched = [plan for plan in plans if not plan.startswith("USE TEMP B-TREE")]
     assert [plan.split(" (")[0].split()[-1] for plan in searched] == [
+        "task_timed",
         "task_by_model",
         "task_by_state",
         "task_by_state",
+        "task_by_age",
+        "task_by_remote_id",
     ]
 
 
