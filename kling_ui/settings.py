@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from dotenv import load_dotenv
 
@@ -67,6 +68,17 @@ BROKEN_URL = Text(
     "KLING_BASE_URL 不是形如 https://host/kling 的 https 地址。"
     "请修正并重启；在此之前不会发送任何请求。",
 )
+BROKEN_PUBLIC_URL = Text(
+    "KLING_UI_PUBLIC_URL is not an address like https://host. "
+    "Correct it and restart; until then Kling is not asked to call back.",
+    "KLING_UI_PUBLIC_URL 不是形如 https://host 的地址。请修正并重启；在此之前不会请可灵回调。",
+)
+BROKEN_WEBHOOK_SECRET = Text(
+    "KLING_WEBHOOK_SECRET is not a secret like whsec_… from Kling's console. "
+    "Set it again and restart; no callback is believed until then.",
+    "KLING_WEBHOOK_SECRET 不是可灵控制台给出的 whsec_… 格式的密钥。"
+    "请重新设置并重启；在此之前不会采信任何回调。",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +94,10 @@ class Settings:
     allow_private_hosts: bool = False
     mode: Mode = "local"
     share_key: bool = False
+    public_url: str = ""  # where Kling reaches this program; sound, or empty
+    webhook_secret: Secret = field(default_factory=Secret)
+    auto_resubmit: bool = False
+    notices: tuple[Text, ...] = ()  # what is set and of no use, and keeps nothing from being sent
 
     @classmethod
     def load(cls, dotenv: Path = Path(".env")) -> Settings:
@@ -102,6 +118,10 @@ class Settings:
             allow_private_hosts=_switch(given.get("KLING_UI_ALLOW_PRIVATE_HOSTS", "")),
             mode=_mode(given),
             share_key=_switch(given.get("KLING_UI_SHARE_KEY", "")),
+            public_url=_public_url(given),
+            webhook_secret=Secret(given.get("KLING_WEBHOOK_SECRET", "")),
+            auto_resubmit=_switch(given.get("KLING_UI_AUTO_RESUBMIT", "")),
+            notices=tuple(_notices(given)),
         )
 
     @property
@@ -129,12 +149,8 @@ class Settings:
         return None if not self.live or self._sound_url() else BROKEN_URL
 
     def _sound_url(self) -> bool:
-        try:
-            parts = urlsplit(self.base_url)
-            _ = parts.port
-        except ValueError:
-            return False
-        if not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
+        parts = _plain_parts(self.base_url)
+        if parts is None:
             return False
         plain_is_fine = self.loopback_api or self.allow_private_hosts
         return parts.scheme == "https" or (parts.scheme == "http" and plain_is_fine)
@@ -156,6 +172,16 @@ def trimmed(url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
 
 
+def webhook_key(secret: str) -> bytes | None:
+    """The bytes inside ``whsec_<base64>``, with which Kling signs its callbacks; None without."""
+    if not secret.startswith("whsec_"):
+        return None
+    try:
+        return base64.b64decode(secret.removeprefix("whsec_"), validate=True) or None
+    except ValueError:
+        return None
+
+
 def is_loopback(host: str) -> bool:
     if host == "localhost" or host.endswith(".localhost"):
         return True
@@ -163,6 +189,17 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _plain_parts(url: str) -> SplitResult | None:
+    """None unless it names a host, and neither a user, a query nor a fragment."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return None
+    more = "@" in parts.netloc or "?" in url or "#" in url
+    return None if more or not parts.hostname else parts
 
 
 def _switch(word: str) -> bool:
@@ -173,6 +210,22 @@ def _mode(env: Mapping[str, str]) -> Mode:
     if "SPACE_ID" in env:
         return "space"
     return "local" if is_loopback(env.get("GRADIO_SERVER_NAME", "127.0.0.1")) else "lan"
+
+
+def _public_url(env: Mapping[str, str]) -> str:
+    """As set, or what a Space says of itself: a list, where it has a domain of its own too."""
+    space = env.get("SPACE_HOST", "").split(",")[0].strip() if "SPACE_ID" in env else ""
+    url = env.get("KLING_UI_PUBLIC_URL", f"https://{space}").strip("\"' ").rstrip("/")
+    parts = _plain_parts(url) if re.fullmatch(r"[\w.~:/@!$&()*+,;=%\[\]-]+", url, re.A) else None
+    return url if parts and parts.scheme in {"http", "https"} else ""
+
+
+def _notices(env: Mapping[str, str]) -> Iterator[Text]:
+    if "KLING_UI_PUBLIC_URL" in env and not _public_url(env):
+        yield BROKEN_PUBLIC_URL
+    secret = Secret(env.get("KLING_WEBHOOK_SECRET", ""))
+    if secret and webhook_key(secret.reveal()) is None:
+        yield BROKEN_WEBHOOK_SECRET
 
 
 def _data_dir(env: Mapping[str, str]) -> Path:

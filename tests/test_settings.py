@@ -8,7 +8,9 @@ import pytest
 
 from kling_ui.settings import (
     BROKEN_KEY,
+    BROKEN_PUBLIC_URL,
     BROKEN_URL,
+    BROKEN_WEBHOOK_SECRET,
     DEFAULT_MODEL,
     GLOBAL_URL,
     HALF_PAIR,
@@ -16,9 +18,11 @@ from kling_ui.settings import (
     Settings,
     is_loopback,
     trimmed,
+    webhook_key,
 )
 
 KEY = "api-key-kling-0123456789"
+WHSEC = "whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI="
 
 
 def of(**env: str) -> Settings:
@@ -47,6 +51,9 @@ def test_every_variable_is_read() -> None:
         KLING_UI_DATA_DIR="/tmp/data",
         KLING_UI_ALLOW_PRIVATE_HOSTS="1",
         KLING_UI_SHARE_KEY="yes",
+        KLING_UI_PUBLIC_URL=" https://art.example/studio/ ",
+        KLING_WEBHOOK_SECRET=f"{WHSEC} ",
+        KLING_UI_AUTO_RESUBMIT="on",
         GRADIO_SERVER_NAME="0.0.0.0",
     ) == Settings(
         api_key=Secret(KEY),
@@ -57,6 +64,9 @@ def test_every_variable_is_read() -> None:
         data_dir=Path("/tmp/data"),
         allow_private_hosts=True,
         share_key=True,
+        public_url="https://art.example/studio",
+        webhook_secret=Secret(WHSEC),
+        auto_resubmit=True,
         mode="lan",
     )
 
@@ -69,11 +79,13 @@ def test_a_blank_variable_is_none() -> None:
 @pytest.mark.parametrize("word", ["1", "true", "TRUE", "yes", "On"])
 def test_a_switch_is_on_by_a_word_for_it(word: str) -> None:
     assert of(KLING_UI_SHARE_KEY=word).share_key
+    assert of(KLING_UI_AUTO_RESUBMIT=word).auto_resubmit
 
 
 @pytest.mark.parametrize("word", ["0", "false", "no", "off", "maybe"])
 def test_any_other_word_leaves_a_switch_off(word: str) -> None:
     assert not of(KLING_UI_ALLOW_PRIVATE_HOSTS=word).allow_private_hosts
+    assert not of(KLING_UI_AUTO_RESUBMIT=word).auto_resubmit
 
 
 @pytest.mark.parametrize(
@@ -170,7 +182,8 @@ def test_https_and_this_machine_are_sound_addresses(url: str) -> None:
 @pytest.mark.parametrize(
     "url",
     ["", "host", "ftp://host", "https://", "https://host:x", "https://host:99999", "http://[::1"]
-    + ["https://me:pw@host", "https://:pw@host", "https://@host", "https://host?a=b"],
+    + ["https://me:pw@host", "https://:pw@host", "https://@host", "https://host?a=b"]
+    + ["https://host#x"],
 )
 def test_anything_else_is_no_address(url: str) -> None:
     assert live(url, allow_private_hosts=True).problem() == BROKEN_URL
@@ -199,6 +212,74 @@ def test_an_address_that_cannot_be_read_is_left_for_the_problem() -> None:
 
 
 @pytest.mark.parametrize(
+    "url",
+    ["https://host", "http://host:7860", "HTTPS://Host.example", "https://host/a/b-c"]
+    + ["http://127.0.0.1:7860", "http://[::1]:7860", "https://user-name.hf.space"],
+)
+def test_a_public_address_is_taken_without_what_clings_to_it(url: str) -> None:
+    for pasted in (url, f"{url}/", f"{url}//", f'"{url}/"', f" '{url}' "):
+        settings = of(KLING_UI_PUBLIC_URL=pasted)
+        assert (settings.public_url, settings.notices) == (url, ())
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["host", "host.example/x", "ftp://host", "https://", "https:///x", "https://:7860", "/", "//"]
+    + ["https://host:x", "https://host:99999", "http://[::1", "https://me:pw@host", "https://@host"]
+    + ["https://host?a=b", "https://host/?", "https://host#x", "https://host/#", "https:host"]
+    + ["https://ho st", "https://host/a\nb", "https://主机", "https://host\\evil", "off"],
+)
+def test_a_public_address_that_is_none_is_left_out_and_said_and_stops_nothing(url: str) -> None:
+    for elsewhere in ({}, {"SPACE_ID": "me/studio", "SPACE_HOST": "me-studio.hf.space"}):
+        settings = of(KLING_API_KEY=KEY, KLING_UI_PUBLIC_URL=url, **elsewhere)
+        assert (settings.public_url, settings.notices) == ("", (BROKEN_PUBLIC_URL,))
+        assert settings.problem() is None
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("me-studio.hf.space", "https://me-studio.hf.space"),
+        ("me-studio.hf.space, art.example", "https://me-studio.hf.space"),
+        ("", ""),
+        (",", ""),
+        ("me studio", ""),
+    ],
+)
+def test_a_space_knows_its_public_address(host: str, url: str) -> None:
+    space = of(SPACE_ID="me/studio", SPACE_HOST=host)
+    assert (space.public_url, space.notices) == (url, ())
+    assert of(SPACE_HOST=host).public_url == ""  # no Space
+    own = of(SPACE_ID="me/studio", SPACE_HOST=host, KLING_UI_PUBLIC_URL="https://own.example")
+    assert own.public_url == "https://own.example"
+
+
+def test_a_webhook_secret_holds_the_key_of_the_signatures() -> None:
+    assert webhook_key(WHSEC) == b"testsecrettestsecrettestsecret12"
+    settings = of(KLING_WEBHOOK_SECRET=f'"{WHSEC}"')
+    assert (settings.webhook_secret.reveal(), settings.notices) == (WHSEC, ())
+
+
+@pytest.mark.parametrize(
+    "broken",
+    ["whsec_", "whsec", "abc", "dGVzdA==", "whsec_dGVzdA", "whsec_dGV*dA==", "whsec_dGVz dA=="]
+    + ["WHSEC_dGVzdA==", "xwhsec_dGVzdA==", "whsec_ключ"],
+)
+def test_a_broken_webhook_secret_is_said_kept_and_stops_nothing(broken: str) -> None:
+    settings = of(KLING_API_KEY=KEY, KLING_WEBHOOK_SECRET=broken)
+    assert webhook_key(broken) is None
+    assert settings.notices == (BROKEN_WEBHOOK_SECRET,)
+    assert settings.webhook_secret  # so that callbacks are not believed unsigned
+    assert settings.problem() is None
+
+
+def test_all_that_is_of_no_use_is_said_at_once() -> None:
+    both = of(KLING_UI_PUBLIC_URL="host", KLING_WEBHOOK_SECRET="x")
+    assert both.notices == (BROKEN_PUBLIC_URL, BROKEN_WEBHOOK_SECRET)
+    assert of().notices == ()
+
+
+@pytest.mark.parametrize(
     ("host", "loopback"),
     [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True)]
     + [("0.0.0.0", False), ("10.0.0.1", False), ("localhost.example", False), ("", False)],
@@ -211,6 +292,8 @@ def test_a_secret_shows_in_no_print() -> None:
     settings = Settings(api_key=Secret(KEY), access_key=Secret("AK-1"), secret_key=Secret("SK-1"))
     for shown in (repr(settings), str(settings), f"{settings.api_key} {settings.api_key!r}"):
         assert not any(secret in shown for secret in (KEY, "AK-1", "SK-1"))
+    for secret in (WHSEC, "whsec_?"):
+        assert secret not in repr(of(KLING_WEBHOOK_SECRET=secret))
     assert (repr(Secret("x")), repr(Secret())) == ("Secret('***')", "Secret('')")
 
 
