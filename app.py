@@ -21,7 +21,7 @@ from kling_ui.history import History
 from kling_ui.pictures import Downloader, PictureFolder
 from kling_ui.settings import Secret, Settings, quiet_gradio
 from kling_ui.simulator import Options, build
-from kling_ui.studio import Account, Studio, account_name, local_secret
+from kling_ui.studio import Account, Callbacks, Studio, account_name, local_secret
 from kling_ui.web import Assets, Boot, Owners, middleware, routes
 
 ASSETS = Path(__file__).parent / "assets"
@@ -52,9 +52,10 @@ def open_studio(settings: Settings) -> Studio:
     data = settings.data_dir
     demo = demo_account(data / "demo")
     accounts, account, blocked = {demo.name: demo}, demo, settings.problem()
+    secret = local_secret(data / "secret")
     visitors_may = settings.mode == "local" or settings.share_key
     if settings.live and visitors_may and not blocked:
-        account = live_account(settings, local_secret(data / "secret"))
+        account = live_account(settings, secret)
         accounts[account.name] = account
     return Studio(
         history=History(data / "database" / "history.db"),
@@ -63,7 +64,16 @@ def open_studio(settings: Settings) -> Studio:
         alive=data / "alive",
         account=account,
         blocked=blocked if visitors_may else None,
+        callbacks=callbacks(settings, secret),
+        resubmit=settings.auto_resubmit,
     )
+
+
+def callbacks(settings: Settings, secret: bytes) -> Callbacks | None:
+    """Where Kling can reach this program it is asked to call."""
+    if not settings.public_url:
+        return None
+    return Callbacks(settings.public_url, secret, settings.webhook_secret.reveal())
 
 
 @asynccontextmanager
@@ -74,6 +84,7 @@ async def opened(studio: Studio) -> AsyncIterator[None]:
     for account in studio.accounts.values():
         await account.client.aclose()
         await account.downloader.aclose()
+    await studio.folder.aclose()
     studio.history.close()
 
 
@@ -116,9 +127,10 @@ def forget_old_uploads(folder: Path) -> None:
 
 
 def tell(settings: Settings) -> None:
-    """What keeps the key from being used stands in the terminal too."""
-    if problem := settings.problem():
-        print(problem.en, file=sys.stderr, flush=True)
+    """What keeps the key from being used, or is set in vain, stands in the terminal too."""
+    problem = settings.problem()
+    for notice in (*([problem] if problem else []), *settings.notices):
+        print(notice.en, file=sys.stderr, flush=True)
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ from kling_ui.pictures import Downloader, PictureFolder
 from kling_ui.request import ImageRequest
 from kling_ui.settings import Secret
 from kling_ui.simulator import Options, build
-from kling_ui.studio import Account, Studio
+from kling_ui.studio import Account, Clock, Studio
 from kling_ui.task import State, Task
 
 from .program import Program, app_at
@@ -119,7 +119,7 @@ def studio_of(data: Path, one: Account) -> Studio:
         accounts={one.name: one},
         account=one,
         alive=data / "alive",
-        pace=PACE,
+        clock=Clock(pace=PACE),
     )
 
 
@@ -145,6 +145,7 @@ async def open_studio(
     finally:
         await one.client.aclose()
         await one.downloader.aclose()
+        await studio.folder.aclose()
         studio.history.close()
 
 

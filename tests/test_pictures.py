@@ -710,7 +710,9 @@ def folder(tmp_path: Path) -> PictureFolder:
 async def kept(folder: PictureFolder, body: bytes, picture_id: str = ID) -> Any:
     downloader = simulated(lambda _: httpx.Response(200, content=body))
     try:
-        return await folder.keep(URL, downloader=downloader, picture_id=picture_id)
+        result = await folder.keep(URL, downloader=downloader, picture_id=picture_id)
+        await folder.rendered()
+        return result
     finally:
         await downloader.aclose()
 

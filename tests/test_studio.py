@@ -21,9 +21,10 @@ from kling_ui.simulator import Fault
 from kling_ui.studio import Studio
 from kling_ui.studio.backoff import backoff
 from kling_ui.studio.keeper import places
+from kling_ui.studio.sweep import external_id
 from kling_ui.task import RemotePicture, State
 
-from .conftest import OWNER, Kling, photo, reaches, submitted
+from .conftest import OWNER, PACE, Kling, photo, reaches, submitted
 
 NOWHERE = "http://127.0.0.1:9"
 Start = Callable[..., Kling]
@@ -187,7 +188,7 @@ async def test_a_bad_request_is_told_at_once_and_nothing_is_sent(
         outcome = await one.submit(ImageRequest(prompt="", n=12), owner=OWNER)
         assert {*outcome} == {"prompt", "n"}
         assert await one.tasks(owner=OWNER) == []
-    assert server.calls == []
+    assert server.creates == []
 
 
 async def test_an_external_id_of_ones_own_is_used_once(kling: Start, studio: Open) -> None:
@@ -408,10 +409,8 @@ def test_results_are_placed_by_index_or_as_they_came(
     assert [places(pictures)[(k, False)] for k in range(3)] == [f"https://host/{k}" for k in order]
 
 
-def test_the_owner_is_not_readable_in_an_external_id() -> None:
-    from kling_ui.studio.studio import _external_id
-
-    one, two = _external_id("alice"), _external_id("alice")
+def test_the_owner_is_not_readable_in_anexternal_id() -> None:
+    one, two = external_id("alice"), external_id("alice")
     assert one != two
     assert "alice" not in one
     assert one[:13] == two[:13]
@@ -421,7 +420,7 @@ def test_the_owner_is_not_readable_in_an_external_id() -> None:
 async def test_what_could_never_be_sent_expires(
     studio: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kling_ui.studio.sender.EXPIRY", 0.3)
+    monkeypatch.setattr("kling_ui.studio.sender.EXPIRY", 0.3 / PACE)
     async with studio(NOWHERE) as one:
         task = await reaches(one, await submitted(one))
     assert (task.state, task.case, task.sent) == (State.EXPIRED, "expired", None)
@@ -431,12 +430,14 @@ async def test_waiting_for_a_place_does_not_count_towards_expiry(
     studio: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No place for longer than a task may try in vain, then the line is down once."""
-    monkeypatch.setattr("kling_ui.studio.sender.EXPIRY", 0.4)
+    monkeypatch.setattr("kling_ui.studio.sender.EXPIRY", 0.4 / PACE)
     started = time.monotonic()
     refused = 0
 
     def answer(request: httpx.Request) -> httpx.Response:
         nonlocal refused
+        if request.method == "GET":
+            return httpx.Response(404)
         if time.monotonic() - started < 0.8:
             return httpx.Response(429, json={"code": 1303, "message": "full"})
         refused += 1
@@ -454,7 +455,7 @@ async def test_a_cancel_that_overtakes_the_sender_wins(kling: Start, studio: Ope
         await one.cancel(task.id, owner=OWNER)
         async with one.running():
             await asyncio.sleep(0.5)
-    assert server.calls == []
+    assert server.creates == []
 
 
 async def test_only_a_task_that_bears_our_id_is_adopted(kling: Start, studio: Open) -> None:
@@ -600,7 +601,7 @@ async def test_nobody_owns_nothing_and_sends_nothing(kling: Start, studio: Open)
     async with studio(server.url) as one:
         assert {*await one.submit(ImageRequest(prompt="x"), owner="")} == {""}
         assert await one.tasks(owner="") == []
-    assert server.calls == []
+    assert server.creates == []
 
 
 async def test_our_own_id_that_exists_already_means_it_was_accepted(
@@ -677,7 +678,7 @@ async def test_fewer_pictures_than_asked_for_are_kept_and_said(
 async def test_what_cannot_even_be_asked_about_is_stalled_after_a_day(
     kling: Start, studio: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kling_ui.studio.watcher.STALLED_AFTER", 0.3)
+    monkeypatch.setattr("kling_ui.studio.watcher.A_DAY", 0.3 / PACE)
     down = {"now": True}
 
     def refuse(moment: str, info: Mapping[str, Any]) -> Fault | None:

@@ -7,6 +7,7 @@ import contextlib
 import io
 import os
 import re
+import shutil
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -50,14 +51,16 @@ class PictureFolder:
     """Below `root`: ``originals/<id>.png|jpg|webp``, ``renditions/<id>-<side>.webp`` and
     ``references/<sha256>.png|jpg``. A name that is not one of ours is FileNotFoundError.
 
-    Pixels are worked on two pictures at a time, whoever asks. Belongs to one event loop."""
+    Pixels are worked on two pictures at a time, whoever asks; renditions that nobody asked for
+    yet are made one at a time when there is nothing better to do. Belongs to one event loop."""
 
     def __init__(self, root: Path) -> None:
         _private(root)
         self._originals = _private(root / "originals")
         self._renditions = _private(root / "renditions")
         self._references = _private(root / "references")
-        self._turns = asyncio.Semaphore(2)
+        self._turns, self._spare = asyncio.Semaphore(2), asyncio.Semaphore(1)
+        self._rendering: set[asyncio.Task[None]] = set()
         self._busy: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def tidy(self, *, references: Collection[str] = ()) -> None:
@@ -70,9 +73,13 @@ class PictureFolder:
             if path.name not in references and time.time() - path.stat().st_mtime > A_DAY:
                 path.unlink(missing_ok=True)
 
+    def free(self) -> int:
+        """Bytes that the disk still takes."""
+        return shutil.disk_usage(self._originals).free
+
     async def keep(self, url: str, *, downloader: Downloader, picture_id: str) -> Kept:
-        """Fetch, verify, put in place, make the renditions. `picture_id`: 32 hex digits. Doing it
-        again is harmless. Raises NotFetched, and OSError when the disk does not take it."""
+        """Fetch, verify, put in place; the renditions follow. `picture_id`: 32 hex digits. Doing
+        it again is harmless. Raises NotFetched, and OSError when the disk does not take it."""
         if not _ID.fullmatch(picture_id):
             raise ValueError("a picture's id is 32 hex digits")
         part = self._originals / f"{picture_id}.{os.getpid()}.part"
@@ -80,9 +87,32 @@ class PictureFolder:
             try:
                 fetched = await downloader.fetch(url, part)
                 async with self._turns:
-                    return await asyncio.to_thread(self._settle, part, picture_id, fetched)
+                    kept = await asyncio.to_thread(self._settle, part, picture_id, fetched)
             finally:
                 part.unlink(missing_ok=True)
+        self._render_soon(kept.file)
+        return kept
+
+    def _render_soon(self, file: str) -> None:
+        """Whoever looks at the picture later need not wait."""
+        work = asyncio.create_task(self._render_at_leisure(file))
+        self._rendering.add(work)
+        work.add_done_callback(self._rendering.discard)
+
+    async def _render_at_leisure(self, file: str) -> None:
+        async with self._spare:
+            with contextlib.suppress(OSError):  # deleted meanwhile, or the disk is full
+                await self.rendition(file, _SIDES[0])
+
+    async def rendered(self) -> None:
+        """Wait until every picture that was kept has its renditions."""
+        await asyncio.gather(*self._rendering)
+
+    async def aclose(self) -> None:
+        """What is not rendered yet is rendered when somebody asks."""
+        for work in self._rendering:
+            work.cancel()
+        await asyncio.gather(*self._rendering, return_exceptions=True)
 
     def original(self, file: str) -> Path:
         """Where the original is, or would be."""
@@ -145,14 +175,12 @@ class PictureFolder:
         return self._renditions / f"{picture_id}-{side}.webp"
 
     def _settle(self, part: Path, picture_id: str, fetched: Fetched) -> Kept:
-        """The original first: it is paid for, while renditions can be made at any time."""
+        """The original in its place: it is paid for, while renditions can be made at any time."""
         kind, image = _verified(part)
         original = self._originals / f"{picture_id}.{_SUFFIXES[kind]}"
         _sync(part)
         os.replace(part, original)
         _sync_folder(self._originals)
-        with contextlib.suppress(OSError):
-            self._render(image, picture_id)
         return Kept(
             file=original.name,
             media_type=f"image/{kind.lower()}",

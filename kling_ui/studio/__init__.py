@@ -1,12 +1,18 @@
 """The worker: submit once, watch, keep; recovery after a crash. It knows no web and no page."""
 
 from .accounts import Account, account_name, local_secret
+from .callbacks import CALLBACK_PATH, Callbacks, Hint
+from .clock import Clock
 from .records import Records
 from .studio import NO_OWNER, Problems, Studio
 
 __all__ = [
+    "CALLBACK_PATH",
     "NO_OWNER",
     "Account",
+    "Callbacks",
+    "Clock",
+    "Hint",
     "Problems",
     "Records",
     "Studio",

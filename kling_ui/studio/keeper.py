@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import itertools
 import logging
-import time
 from dataclasses import asdict
 from typing import Any
 
@@ -16,6 +14,7 @@ from ..pictures import NotFetched, PictureFolder
 from ..task import Picture, RemotePicture, State, Task
 from .accounts import Account
 from .backoff import backoff, jittered
+from .clock import Clock
 from .records import Records
 
 log = logging.getLogger(__name__)
@@ -48,8 +47,8 @@ def _order(picture: RemotePicture, pictures: tuple[RemotePicture, ...]) -> int:
 class Keeper:
     """Nothing is given up because of time: only when Kling has said for long that it is gone."""
 
-    def __init__(self, records: Records, folder: PictureFolder, *, pace: float = 1.0) -> None:
-        self._records, self._folder, self._pace = records, folder, pace
+    def __init__(self, records: Records, folder: PictureFolder, clock: Clock) -> None:
+        self._records, self._folder, self._clock = records, folder, clock
         self._downloads = asyncio.Semaphore(AT_ONCE)
         self._sooner: dict[str, asyncio.Event] = {}
 
@@ -74,7 +73,7 @@ class Keeper:
         for attempt in itertools.count():
             try:
                 gone = await self._round(task, account)
-                gone_since = (gone_since or time.monotonic()) if gone else None
+                gone_since = (gone_since or self._clock.now()) if gone else None
                 task = await self._records.get(task.id) or task
                 if not self._missing(task) or await self._lost(task, account, gone_since):
                     await self._finish(task)
@@ -92,24 +91,22 @@ class Keeper:
 
     async def _lost(self, task: Task, account: Account, gone_since: float | None) -> bool:
         """Whether to stop asking. Takes over fresh addresses, where Kling gives them."""
-        gone_for = 0.0 if gone_since is None else time.monotonic() - gone_since
+        gone_for = 0.0 if gone_since is None else self._clock.now() - gone_since
         try:
             answer = await account.client.get(task.remote_id)
         except NotFound:
-            return gone_for > FORGOTTEN_AFTER * self._pace
+            return gone_for > FORGOTTEN_AFTER
         except KlingError:
             return False
         if answer.succeeded and answer.pictures:
             await self._records.note(task, remote_pictures=answer.pictures)
-        return gone_for > GONE_AFTER * self._pace
+        return gone_for > GONE_AFTER
 
     async def _rest(self, task_id: str, attempt: int) -> None:
         event = self._sooner[task_id]
         event.clear()
-        seconds = jittered(backoff(attempt, first=0.8, factor=1.6, ceiling=300)) * self._pace
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await event.wait()
+        seconds = jittered(backoff(attempt, first=0.8, factor=1.6, ceiling=300))
+        await self._clock.wait(event, seconds)
 
     def _missing(self, task: Task) -> dict[Place, str]:
         have = {(picture.position, picture.watermarked) for picture in task.pictures}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from ..history import History, NewTask
+from ..history import DiskTrouble, Found, History, NewTask
 from ..task import Picture, State, Task
 from .backoff import backoff
 
@@ -18,10 +18,12 @@ log = logging.getLogger(__name__)
 
 
 class Records:
-    """Every change goes through here, so that every change is seen."""
+    """Every change goes through here, so that every change is seen. `full`: the disk took no row
+    when last asked; `cramped`: it has no room for pictures."""
 
     def __init__(self, history: History) -> None:
         self.history = history
+        self.full = self.cramped = False
         self._watchers: dict[str, set[asyncio.Event]] = {}
 
     async def read(self, method: Callable[..., T], *values: Any, **named: Any) -> T:
@@ -31,7 +33,7 @@ class Records:
         return await asyncio.to_thread(self.history.get, task_id, owner=owner)
 
     async def add(self, new: NewTask) -> tuple[Task, bool]:
-        task, fresh = await asyncio.to_thread(self.history.add, new)
+        task, fresh = await self._write(self.history.add, new)
         self._tell(task)
         return task, fresh
 
@@ -40,9 +42,7 @@ class Records:
     ) -> Task | None:
         """Compare-and-set from `frm` (default: the state `task` shows); None if it lost."""
         origins = {task.state} if frm is None else frm
-        return self._tell(
-            await asyncio.to_thread(self.history.move, task.id, to, frm=origins, **changes)
-        )
+        return self._tell(await self._write(self.history.move, task.id, to, frm=origins, **changes))
 
     async def insist(
         self, task: Task, to: State, *, frm: Collection[State] | None = None, **changes: Any
@@ -60,13 +60,35 @@ class Records:
         """Change columns, but only where they differ. Gives the task as it is now."""
         if all(getattr(task, name) == value for name, value in changes.items()):
             return task
-        return self._tell(await asyncio.to_thread(self.history.note, task.id, **changes)) or task
+        return self._tell(await self._write(self.history.note, task.id, **changes)) or task
 
     async def keep_picture(self, picture: Picture) -> Task | None:
-        return self._tell(await asyncio.to_thread(self.history.keep_picture, picture))
+        return self._tell(await self._write(self.history.keep_picture, picture))
 
     async def delete(self, task_id: str, *, owner: str) -> Task | None:
-        return self._tell(await asyncio.to_thread(self.history.delete, task_id, owner=owner))
+        return self._tell(await self._write(self.history.delete, task_id, owner=owner))
+
+    async def adopt(self, found: Found) -> Task | None:
+        return self._tell(await self._write(self.history.adopt, found))
+
+    async def _write(self, method: Callable[..., T], *values: Any, **named: Any) -> T:
+        try:
+            done = await asyncio.to_thread(method, *values, **named)
+        except DiskTrouble:
+            self._fill(True)
+            raise
+        self._fill(False)
+        return done
+
+    def _fill(self, full: bool) -> None:
+        if full is not self.full:
+            self.full = full
+            self.wake_all()
+
+    def cramp(self, cramped: bool) -> None:
+        if cramped is not self.cramped:
+            self.cramped = cramped
+            self.wake_all()
 
     @contextmanager
     def watching(self, owner: str) -> Iterator[asyncio.Event]:
@@ -81,12 +103,16 @@ class Records:
             if not watchers and self._watchers.get(owner) is watchers:
                 del self._watchers[owner]
 
-    def wake_all(self) -> None:
-        for watchers in self._watchers.values():
-            for event in watchers:
+    def wake(self, owners: Iterable[str]) -> None:
+        """Something that these owners' pages show has changed."""
+        for owner in owners:
+            for event in self._watchers.get(owner, ()):
                 event.set()
 
+    def wake_all(self) -> None:
+        self.wake(self._watchers)
+
     def _tell(self, task: Task | None) -> Task | None:
-        for event in self._watchers.get(task.owner, ()) if task else ():
-            event.set()
+        if task:
+            self.wake([task.owner])
         return task

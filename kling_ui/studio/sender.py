@@ -9,19 +9,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import time
 from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import KlingError, NoAnswer, NotSent, Refused, TooFast
 from ..fields import KEPT
+from ..history import DiskTrouble, InFlight, Waiting
 from ..pictures import PictureFolder
 from ..request import ImageRequest
 from ..task import Answer, State, Task
 from .accounts import Account
 from .backoff import backoff
+from .callbacks import Callbacks
+from .clock import Clock
+from .line import Quota, in_order, loads
 from .records import Records
 
 log = logging.getLogger(__name__)
@@ -31,60 +35,132 @@ EXPIRY = 15 * 60  # seconds of trying in vain before a task that was never sent 
 LONGEST_PAUSE = 60.0
 LAST_MOMENT = 3.0  # seconds for creates on the wire when the program stops
 RETRY_AFTER_CEILING = 120.0
+FRESH = 5.0  # seconds from the row to the POST; later, the machine slept and others may have acted
+ROOM = 100_000_000  # bytes free on the disk, or pictures would be paid for that cannot be kept
+PARALLEL = 1303  # Kling's code where too many pictures are under way
+LIMIT = "limit "  # what is learned of a model's limit is remembered by this and the model's name
+SURE = {State.SENDING, State.UNCONFIRMED}  # where the verdict on the one POST may find its row
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A task that was chosen while `load` pictures of its model were under way."""
+
+    task: Waiting
+    load: int
 
 
 class Sender:
-    """The rows are the queue: the oldest that is ``queued`` goes first. `sent` is called with
-    every task that Kling has, or may have, from then on."""
+    """The rows are the queue. `sent` is called with every task that Kling has, or may have, from
+    then on. `callbacks`, where Kling can reach us, tell it where to call."""
 
     def __init__(
         self,
         account: Account,
         records: Records,
         folder: PictureFolder,
+        clock: Clock,
         *,
         sent: Callable[[Task], None],
-        pace: float = 1.0,
+        callbacks: Callbacks | None = None,
     ) -> None:
         self.account, self._records, self._folder, self._sent = account, records, folder, sent
-        self._pace = pace
+        self._clock, self._callbacks = clock, callbacks
+        self._quota = Quota({}, now=0)
         self._flying: dict[str, asyncio.Task[None]] = {}
         self._work, self._wire = asyncio.Event(), asyncio.Semaphore(AT_ONCE)
         self._setbacks, self._not_before = 0, 0.0  # shared by all tasks of the account
         self._trying_since: dict[str, float] = {}
+        self._patience = 3600.0  # seconds until a trial may let something through
 
     def wake(self) -> None:
-        """There may be something to send."""
+        """There may be something to send, or room for it."""
         self._work.set()
 
     async def run(self) -> None:
         """Until cancelled; what is on the wire then is given a moment to be answered."""
+        self._quota = Quota(await self._limits(), now=self._clock.now())
         try:
             while True:
                 await self._wire.acquire()
-                task = await self._next()
-                self._flying[task.id] = asyncio.create_task(self._turn(task))
+                task, turn = await self._next()
+                self._flying[task.id] = asyncio.create_task(self._turn(task, turn))
         finally:
             if self._flying:
                 await asyncio.wait(self._flying.values(), timeout=LAST_MOMENT)
 
-    async def _next(self) -> Task:
-        """The oldest queued task, as soon as there is one and the account may send."""
-        queued = self._records.history.queued
+    async def line(self) -> list[Waiting]:
+        """What waits, in the order in which it will be sent as things stand."""
+        return (await self._waiting())[0]
+
+    def most(self, model: str) -> int | None:
+        """How many pictures of this model the account takes at once, as far as is known."""
+        return self._quota.most(model)
+
+    async def _limits(self) -> dict[str, int]:
+        known = await self._records.read(self._records.history.learned, self.account.name)
+        return {
+            name.removeprefix(LIMIT): fact.value
+            for name, fact in known.items()
+            if name.startswith(LIMIT) and isinstance(fact.value, int)
+        }
+
+    async def _next(self) -> tuple[Task, Turn]:
+        """The next to be sent, as soon as there is one and the account may send."""
         while True:
             self._work.clear()
-            if (pause := self._not_before - time.monotonic()) > 0:
-                await asyncio.sleep(pause)
-                continue
-            oldest = await self._records.read(queued, self.account.name, limit=AT_ONCE + 1)
-            waiting = [task for task in oldest if task.id not in self._flying]
-            if waiting:
-                return waiting[0]
-            await self._work.wait()
+            if (pause := self._not_before - self._clock.now()) > 0:
+                await self._clock.sleep(pause)
+            elif self._setbacks and self._flying:  # one probe tells whether all may go on
+                await self._work.wait()
+            elif not await self._has_room():
+                await self._clock.wait(self._work, 5)
+            elif found := await self._choose():
+                return found
+            else:
+                await self._clock.wait(self._work, self._patience)
 
-    async def _turn(self, task: Task) -> None:
+    async def _choose(self) -> tuple[Task, Turn] | None:
+        line, flying = await self._waiting()
+        now = self._clock.now()
+        self._patience = self._quota.wait(line, now=now) or 3600.0
+        await self._tell_above(line)
+        chosen = self._quota.next(line, flying, now=now)
+        task = await self._records.get(chosen.id) if chosen else None
+        if chosen is None or task is None:
+            return None
+        turn = Turn(chosen, load=loads(flying)[chosen.model])
+        self._quota.sending(chosen, load=turn.load, now=now)
+        self._records.wake({one.owner for one in line})  # each of them moves up
+        return task, turn
+
+    async def _waiting(self) -> tuple[list[Waiting], list[InFlight]]:
+        read, history = self._records.read, self._records.history
+        queued = await read(history.waiting, self.account.name)
+        flying = await read(history.in_flight, self.account.name)
+        chosen = [one for one in queued if one.id in self._flying]
+        flying += [InFlight(owner=one.owner, model=one.model, n=one.n) for one in chosen]
+        waiting = [one for one in queued if one.id not in self._flying and one.case != "held"]
+        return in_order(waiting, flying), flying
+
+    async def _tell_above(self, line: list[Waiting]) -> None:
+        """A task that asks for more than the account takes at once says so."""
+        for one in line:
+            above = self._quota.above(one)
+            if above is (one.case == "above_limit"):
+                continue
+            words = {"case": "above_limit", "detail": f"n = {one.n} > {self.most(one.model)}"}
+            if task := await self._records.get(one.id):
+                await self._records.note(task, **words if above else {"case": "", "detail": ""})
+
+    async def _has_room(self) -> bool:
+        free = await asyncio.to_thread(self._folder.free)
+        self._records.cramp(free < ROOM)
+        return free >= ROOM
+
+    async def _turn(self, task: Task, turn: Turn) -> None:
         try:
-            await self._send(task)
+            await self._send(task, turn)
         except Exception:  # nothing was sent: the row could not be written or the picture read
             log.exception("task %s: could not be sent", task.id)
             self._pause(None)
@@ -93,24 +169,28 @@ class Sender:
             self._wire.release()
             self.wake()
 
-    async def _send(self, task: Task) -> None:
+    async def _send(self, task: Task, turn: Turn) -> None:
         """One task from ``queued`` to a verdict, one commit before the POST and one after it."""
         try:
             payload = await self._payload(task)
         except FileNotFoundError:
             await self._records.move(task, State.REJECTED, case="reference_gone")
             return
+        now = self._clock.wall()
         sending = await self._records.move(
-            task, State.SENDING, attempts=task.attempts + 1, sent=time.time()
+            task, State.SENDING, frm={State.QUEUED}, attempts=task.attempts + 1, sent=now
         )
         if sending is None:
             return  # cancelled, or another was first
+        if self._clock.wall() - now > FRESH:
+            await self._records.move(sending, State.QUEUED, sent=None)
+            return
         try:
             answer = await self.account.client.create(payload)
         except Exception as error:
-            await self._not_accepted(sending, error)
+            await self._not_accepted(sending, error, turn)
         else:
-            await self._accepted(sending, answer)
+            await self._accepted(sending, answer, turn)
 
     async def _payload(self, task: Task) -> dict[str, Any]:
         request = ImageRequest(**{**task.request, "external_task_id": task.external_task_id})
@@ -118,14 +198,17 @@ class Sender:
             name = request.image.removeprefix(KEPT)
             data = await asyncio.to_thread(self._folder.reference, name)
             request = replace(request, image=b64encode(data).decode())
+        if self._callbacks and not request.callback_url:
+            request = replace(request, callback_url=self._callbacks.url(task.id))
         return request.payload()
 
-    async def _accepted(self, task: Task, answer: Answer) -> None:
-        self._setbacks = 0
-        self._trying_since.pop(task.id, None)
+    async def _accepted(self, task: Task, answer: Answer, turn: Turn) -> None:
+        self._answered(task)
+        await self._learn(turn, self._quota.accepted)
         submitted = await self._records.insist(
             task,
             State.SUBMITTED,
+            frm=SURE,
             remote_id=answer.task_id,
             remote_status=answer.status,
             request_id=answer.request_id,
@@ -135,16 +218,17 @@ class Sender:
         if submitted:
             self._sent(submitted)
 
-    async def _not_accepted(self, task: Task, error: Exception) -> None:
+    async def _not_accepted(self, task: Task, error: Exception, turn: Turn) -> None:
         match error:
             case NotSent() | TooFast():
+                if error.code == PARALLEL:
+                    await self._learn(turn, self._quota.refused)
                 await self._again(task, error)
             case Refused() if self._ours_exists(task, error):
                 await self._unconfirmed(task, error)
             case Refused():
-                self._setbacks = 0
-                self._trying_since.pop(task.id, None)
-                await self._records.insist(task, State.REJECTED, **_words(error))
+                self._answered(task)
+                await self._records.insist(task, State.REJECTED, frm=SURE, **_words(error))
             case NoAnswer():
                 await self._unconfirmed(task, error)
             case _:
@@ -153,10 +237,27 @@ class Sender:
 
     @staticmethod
     def _ours_exists(task: Task, error: Refused) -> bool:
-        """Kling holds a task under the id that we made up: it was accepted after all."""
-        return not task.request.get("external_task_id") and "already exists" in error.detail
+        """Kling holds a task under the id that we made up, or that we sent before: it was
+        accepted after all."""
+        ours = task.resubmitted or not task.request.get("external_task_id")
+        return ours and "already exists" in error.detail
+
+    def _answered(self, task: Task) -> None:
+        self._setbacks = 0
+        self._trying_since.pop(task.id, None)
+
+    async def _learn(self, turn: Turn, lesson: Callable[..., None]) -> None:
+        """What the verdict says of the account's limit, remembered where it is new."""
+        model = turn.task.model
+        known = self._quota.most(model)
+        lesson(turn.task, load=turn.load, now=self._clock.now())
+        if (most := self._quota.most(model)) != known:
+            history, name = self._records.history, LIMIT + model
+            with suppress(DiskTrouble):
+                await self._records.read(history.learn, self.account.name, name, most)
 
     async def _unconfirmed(self, task: Task, error: KlingError) -> None:
+        self._answered(task)
         unconfirmed = await self._records.insist(task, State.UNCONFIRMED, **_words(error))
         if unconfirmed:
             self._sent(unconfirmed)
@@ -165,27 +266,27 @@ class Sender:
         """Nothing was made: back to the queue, and the whole account pauses."""
         if self._in_vain(task, error):
             words = _words(error) | {"case": "expired"}
-            await self._records.insist(task, State.EXPIRED, sent=None, **words)
+            await self._records.insist(task, State.EXPIRED, frm=SURE, sent=None, **words)
             return
         self._pause(error.retry_after)
-        await self._records.insist(task, State.QUEUED, sent=None, **_words(error))
+        await self._records.insist(task, State.QUEUED, frm=SURE, sent=None, **_words(error))
 
     def _in_vain(self, task: Task, error: KlingError) -> bool:
         """Whether it has been tried for long enough. Waiting for a place does not count."""
         if isinstance(error, TooFast):
             self._trying_since.pop(task.id, None)
             return False
-        now = time.monotonic()
+        now = self._clock.now()
         return now - self._trying_since.setdefault(task.id, now) > EXPIRY
 
     def _pause(self, retry_after: float | None) -> None:
         """Several that fail together are one setback."""
-        now = time.monotonic()
+        now = self._clock.now()
         if now >= self._not_before:
             self._setbacks += 1
         longest = backoff(self._setbacks, first=1, factor=2, ceiling=LONGEST_PAUSE)
         pause = max(1 + random.uniform(0, longest), min(retry_after or 0, RETRY_AFTER_CEILING))
-        self._not_before = max(self._not_before, now + pause * self._pace)
+        self._not_before = max(self._not_before, now + pause)
 
 
 def _words(error: KlingError) -> dict[str, Any]:

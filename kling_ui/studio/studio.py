@@ -1,35 +1,28 @@
-"""Everything the pages and scripts may do, and the worker's loops behind it."""
+"""Everything the pages and scripts may do. The worker does the rest."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 from ..catalog import estimate
 from ..fields import KEPT
-from ..history import AlreadyUsed, Cursor, History, NewTask, Summary
+from ..history import AlreadyUsed, Cursor, DiskTrouble, History, NewTask, Summary
 from ..pictures import PictureFolder
 from ..request import ImageRequest
 from ..task import Picture, State, Task
 from ..text import Text
 from .accounts import Account
-from .keeper import Keeper
+from .callbacks import Callbacks, Hint
+from .clock import Clock
 from .records import Records
-from .sender import Sender
-from .watcher import Watcher
+from .sweep import external_id, mark_of
+from .worker import Worker
 
-log = logging.getLogger(__name__)
-
-LONG_STOP = 15 * 60  # seconds; what was queued longer ago is not sent without asking
-OURS = "kui1-"  # every external task id that we made begins with it
-HEARTBEAT = 60.0  # seconds
 NO_OWNER = Text(
     "This browser sends no cookie, so pictures could not be given back to it. "
     "Allow cookies, or open the page in a tab of its own.",
@@ -39,6 +32,23 @@ ID_USED = Text(
     "This id was already used for another task; choose a new one.",
     "该 ID 已用于另一个任务，请换一个。",
 )
+DISK_FULL = Text(
+    "The disk is full or cannot be written: nothing was sent. Make room and press again.",
+    "磁盘已满或无法写入：未发送任何内容。请清理磁盘空间后再试。",
+)
+DISK_TIGHT = Text(
+    "The disk is full or nearly so. Nothing is sent until there is room; "
+    "pictures that Kling made are fetched then.",
+    "磁盘空间不足。腾出空间之前不会发送新任务；可灵已生成的图片届时会自动下载。",
+)
+SET_ASIDE = Text(
+    "The history was damaged. {saved} of its tasks could be saved, and Kling's own list is "
+    "searched for the rest; the damaged file is kept as {file}.",
+    "历史记录已损坏。已恢复其中 {saved} 个任务，其余任务正在从可灵的任务列表中查找；"
+    "损坏的文件已另存为 {file}。",
+)
+
+_REPEATABLE = {State.UNCONFIRMED, State.FAILED, State.REJECTED, State.CANCELLED, State.EXPIRED}
 
 Problems = dict[str, Text]  # by field; "" for what concerns no single field
 
@@ -46,7 +56,8 @@ Problems = dict[str, Text]  # by field; "" for what concerns no single field
 class Studio:
     """Everything the pages and scripts may do. `accounts` are all that can be reached, by name;
     `account` is the one new tasks belong to; `blocked` says why nothing may be sent. `alive` is
-    touched while it works. `pace` scales every wait of the worker: tests live faster."""
+    touched while it works. `callbacks`, where Kling can reach us. `resubmit`: what Kling has no
+    trace of is sent once more by itself."""
 
     def __init__(
         self,
@@ -55,25 +66,27 @@ class Studio:
         folder: PictureFolder,
         accounts: Mapping[str, Account],
         account: Account,
-        blocked: Text | None = None,
         alive: Path,
-        pace: float = 1.0,
+        blocked: Text | None = None,
+        callbacks: Callbacks | None = None,
+        resubmit: bool = False,
+        clock: Clock | None = None,
     ) -> None:
         self.records, self.folder, self.blocked = Records(history), folder, blocked
         self.history, self.accounts, self.account = history, accounts, account
-        self._alive = alive
+        self.callbacks = callbacks
         self.closing = asyncio.Event()
+        self._clock = clock or Clock()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._keeper = Keeper(self.records, folder, pace=pace)
-        self._keeping: set[asyncio.Task[None]] = set()
-        self._watchers = {
-            name: Watcher(one, self.records, finished=self._finished, pace=pace)
-            for name, one in accounts.items()
-        }
-        self._senders = {
-            name: Sender(one, self.records, folder, sent=self._watchers[name].add, pace=pace)
-            for name, one in accounts.items()
-        }
+        self._worker = Worker(
+            self.records,
+            folder,
+            accounts,
+            self._clock,
+            alive=alive,
+            callbacks=callbacks,
+            resubmit=resubmit,
+        )
 
     def case(self, task: Task) -> str:
         """Why a task waits, failed or was refused: a key of `errors.CASES`, or empty."""
@@ -93,6 +106,22 @@ class Studio:
             return {"": self.blocked}
         if problems := request.problems():
             return problems
+        return await self._add(request, owner=owner, nonce=nonce)
+
+    async def again(self, task_id: str, *, owner: str, nonce: str = "") -> Task | Problems | None:
+        """A new task with what was asked for by one that brought nothing, linked to it. Kling may
+        have that one after all where it is unconfirmed: whoever asks for this has been warned."""
+        former = await self.task(task_id, owner=owner)
+        if former is None or former.state not in _REPEATABLE:
+            return None
+        request = ImageRequest.draft({**former.request, "external_task_id": ""})
+        if problems := request.problems():
+            return problems
+        return await self._add(request, owner=owner, nonce=nonce, supersedes=former.id)
+
+    async def _add(
+        self, request: ImageRequest, *, owner: str, nonce: str, supersedes: str = ""
+    ) -> Task | Problems:
         price = estimate(
             request.model_name,
             picture=bool(request.image),
@@ -103,19 +132,22 @@ class Studio:
             owner=owner,
             account=self.account.name,
             nonce=nonce or secrets.token_hex(16),
-            external_task_id=request.external_task_id or _external_id(owner),
+            external_task_id=request.external_task_id or external_id(owner),
             request=request.as_dict(),
             estimate=price.amount if price else None,
             currency=price.currency if price else "",
+            supersedes=supersedes,
         )
         try:
             return await asyncio.shield(self._commit(new))  # also when the caller goes away
         except AlreadyUsed:
             return {"external_task_id": ID_USED}
+        except DiskTrouble:
+            return {"": DISK_FULL}
 
     async def _commit(self, new: NewTask) -> Task:
         task, _ = await self.records.add(new)
-        self._senders[task.account].wake()
+        self._worker.wake(task.account)
         return task
 
     async def task(self, task_id: str, *, owner: str) -> Task | None:
@@ -124,7 +156,9 @@ class Studio:
     async def tasks(
         self, *, owner: str, limit: int = 60, before: Cursor | None = None
     ) -> list[Task]:
-        """Newest first; `before` the last one of a page for the next page."""
+        """Newest first; `before` the last one of a page for the next page. Tasks that were found
+        in an account's list are given to their owner here."""
+        await self.records.read(self.history.claim, owner, mark_of(owner))
         return await self.records.read(self.history.newest, owner, limit=limit, before=before)
 
     def watching(self, owner: str) -> AbstractContextManager[asyncio.Event]:
@@ -139,6 +173,7 @@ class Studio:
     async def changes(self, *, owner: str, since: int) -> tuple[list[Task], list[str], int]:
         """What changed after the revision `since`: tasks, ids of deleted ones, and the revision
         reached; there may be more after it."""
+        await self.records.read(self.history.claim, owner, mark_of(owner))
         return await self.records.read(self.history.since, owner, since)
 
     async def picture(self, picture_id: str, *, owner: str) -> Picture | None:
@@ -155,6 +190,23 @@ class Studio:
             self.history.summary, owner, self.account.name, since=midnight
         )
 
+    async def ahead(self, *, owner: str) -> dict[str, int]:
+        """How many others are sent before each of this owner's waiting tasks."""
+        found: dict[str, int] = {}
+        for name in self.accounts:
+            line = await self._worker.line(name)
+            found |= {one.id: k for k, one in enumerate(line) if one.owner == owner}
+        return found
+
+    @property
+    def notice(self) -> Text | None:
+        """What everybody has to know of now."""
+        if self.records.full or self.records.cramped:
+            return DISK_TIGHT
+        if self.history.set_aside:
+            return SET_ASIDE.fill(saved=self.history.salvaged, file=self.history.set_aside.name)
+        return None
+
     async def cancel(self, task_id: str, *, owner: str) -> Task | None:
         """Only before it is sent; None when it was too late."""
         task = await self.task(task_id, owner=owner)
@@ -166,22 +218,25 @@ class Studio:
     async def release(self, task_id: str, *, owner: str) -> Task | None:
         """Send a task that was held back after a long stop."""
         task = await self.task(task_id, owner=owner)
-        if task is None or task.case != "held" or task.account not in self._senders:
+        if task is None or task.case != "held" or task.account not in self.accounts:
             return None
         task = await self.records.note(task, case="")
-        self._senders[task.account].wake()
+        self._worker.wake(task.account)
         return task
 
     async def look(self, task_id: str, *, owner: str) -> Task | None:
         """Ask Kling about a task now rather than later."""
         task = await self.task(task_id, owner=owner)
-        if task and task.account in self._watchers:
-            self._watchers[task.account].look(task_id)
-            self._keeper.look(task_id)
+        if task:
+            self._worker.look(task)
         return task
 
+    def hint(self, hint: Hint) -> None:
+        """Kling called back: a reason to look, and nothing more."""
+        self._worker.hint(hint)
+
     async def delete(self, task_id: str, *, owner: str) -> Task | None:
-        """Forget a task that is over, and its files."""
+        """Forget a task that is over, or that nobody could confirm, and its files."""
         task = await self.records.delete(task_id, owner=owner)
         for picture in task.pictures if task else ():
             await self.folder.forget(picture.file)
@@ -192,30 +247,15 @@ class Studio:
             await asyncio.to_thread(self.folder.forget_reference, image.removeprefix(KEPT))
         return task
 
-    # the worker
-
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Take up what an earlier run left, then work until the block ends."""
         self._loop = asyncio.get_running_loop()
-        await self._recover()
-        workers: list[Sender | Watcher] = [*self._senders.values(), *self._watchers.values()]
-        loops = [asyncio.create_task(_for_ever(worker.run)) for worker in workers]
-        loops.append(asyncio.create_task(self._stay_alive()))
-        try:
-            yield
-        finally:
-            self.close()
-            work = [*loops, *self._keeping]
-            for one in work:
-                one.cancel()
-            await asyncio.gather(*work, return_exceptions=True)
-
-    async def _stay_alive(self) -> None:
-        """A file whose age tells the next run how long the program was stopped."""
-        while True:
-            await asyncio.to_thread(self._alive.touch)
-            await asyncio.sleep(HEARTBEAT)
+        async with self._worker.running():
+            try:
+                yield
+            finally:
+                self.close()
 
     def close(self) -> None:
         """Let open event streams end."""
@@ -226,57 +266,3 @@ class Studio:
         """`close`, from another thread."""
         if self._loop:
             self._loop.call_soon_threadsafe(self.close)
-
-    async def _recover(self) -> None:
-        images = await self.records.read(self.history.images)
-        references = {image.removeprefix(KEPT) for image in images}
-        await asyncio.to_thread(self.folder.tidy, references=references)
-        long_stop = self._stopped_for() > LONG_STOP
-        for task in await self.records.read(self.history.unfinished):
-            if task.account in self.accounts:
-                await self._resume(task, long_stop=long_stop)
-
-    def _stopped_for(self) -> float:
-        """Seconds since an earlier run was last alive; 0 when there was none."""
-        try:
-            return time.time() - self._alive.stat().st_mtime
-        except FileNotFoundError:
-            return 0.0
-
-    async def _resume(self, task: Task, *, long_stop: bool) -> None:
-        if task.state is State.QUEUED:
-            if long_stop:
-                await self.records.note(task, case="held")
-        elif task.state is State.SAVING:
-            self._finished(task)
-        elif task.state is State.SENDING:
-            await self._resume_sending(task)
-        else:
-            self._watchers[task.account].add(task, delay=0)
-
-    async def _resume_sending(self, task: Task) -> None:
-        """It may have been sent when the program stopped: only looking is allowed."""
-        orphan = await self.records.move(task, State.UNCONFIRMED, case="interrupted")
-        if orphan:
-            self._watchers[task.account].add(orphan, delay=0)
-
-    def _finished(self, task: Task) -> None:
-        work = asyncio.create_task(self._keeper.keep(task, self.accounts[task.account]))
-        self._keeping.add(work)
-        work.add_done_callback(self._keeping.discard)
-
-
-async def _for_ever(run: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """A loop that must not end does not: what it trips over is written down and it begins anew."""
-    while True:
-        try:
-            await run()
-        except Exception:
-            log.exception("a loop of the worker broke")
-        await asyncio.sleep(1)
-
-
-def _external_id(owner: str) -> str:
-    """Ours, findable in the account's list by a machine that lost its disk, and telling nobody
-    who the owner is."""
-    return f"{OURS}{hashlib.sha256(owner.encode()).hexdigest()[:8]}-{secrets.token_hex(16)}"

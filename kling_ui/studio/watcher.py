@@ -1,208 +1,375 @@
-"""Watches the tasks of one account that Kling has, or may have: one clock for all of them."""
+"""Watches the tasks of one account that Kling has, or may have: one clock for all of them.
+
+A task alone is asked for by its id when its end is likely. Several in flight are looked for in
+the account's list, one query for all, where the gateway has one. Where nobody knows whether Kling
+has a task it is looked for under our own id, soon and then ever more rarely.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import heapq
 import logging
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
-from ..errors import KlingError, Refused, failure
+from ..errors import KlingError, NoAnswer, NotFound
 from ..task import Answer, State, Task
-from .accounts import Account
 from .backoff import backoff, jittered
-from .records import Records
+from .clock import Clock
+from .forecast import LIST_PRICE, LONGEST, PRICE, SOONEST, Forecasts, gap
+from .reading import Reading, found_in
+from .watched import (
+    A_DAY,
+    FORGOTTEN,
+    NO_TRACE,
+    RUNNING,
+    UNSURE,
+    WATCHED,
+    Watched,
+)
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 8  # queries on the wire
-STALLED_AFTER = 24 * 3600.0
-UNSURE = {State.SENDING, State.UNCONFIRMED}
-RUNNING = {State.SUBMITTED, State.PROCESSING}
-WATCHED = UNSURE | RUNNING | {State.STALLED}
-CLOCKS_APART = 600.0  # seconds
-LISTED = 100  # tasks looked through when an external id is not found by itself
-
-
-def patience(task: Task, *, age: float, asked: int) -> float:
-    """Seconds until a task of this `age` (since it was sent) is asked again, `asked` times so far.
-
-    Where nobody knows whether Kling has it, look soon and then ever more rarely."""
-    if age > STALLED_AFTER:
-        return 3600.0
-    if task.state in UNSURE:
-        return backoff(asked, first=2, factor=1.6, ceiling=300)
-    if age < 60:
-        return 1.0 if age > 3 else 1.5
-    return min(age / 30, 30.0) if age < 3600 else 300.0
+FIRST_PAGE, LONGEST_PAGE = 30, 500  # tasks of the list that are asked for
+SETTLED = 5.0  # seconds after which a task that Kling accepted must stand in its list
+LONGEST_GAP = 30.0  # seconds; what takes longer than believed is paused for by its age
+SILENT = 5.0  # seconds after which a callback that did not come will not come
+MOST_EARLY = 1000  # hints that are remembered until their task is watched
+TOGETHER = 3  # queries that fail one after another are one failure of the gateway
+LONGEST_PAUSE, RETRY_AFTER_CEILING = 30.0, 120.0
 
 
 class Watcher:
-    """`finished` is called with every task whose pictures are ready at Kling."""
+    """`finished` is called with every task whose pictures are ready at Kling, `freed` whenever
+    one is over there, and `no_trace` with one that Kling has no trace of, once."""
 
     def __init__(
         self,
-        account: Account,
-        records: Records,
+        reading: Reading,
+        account: str,
+        clock: Clock,
         *,
         finished: Callable[[Task], None],
-        pace: float = 1.0,
+        freed: Callable[[], None],
+        no_trace: Callable[[Task], Coroutine[Any, Any, Task | None]],
     ) -> None:
-        self.account, self._records, self._finished = account, records, finished
-        self._pace = pace
-        self._tasks: dict[str, Task] = {}
-        self._when: dict[str, float] = {}  # the one moment that counts; the heap may hold older
-        self._due: list[tuple[float, str]] = []
-        self._asked: dict[str, int] = {}
-        self._turns: dict[str, asyncio.Task[None]] = {}
+        self._reading, self._account, self._clock = reading, account, clock
+        self._records, self._gateway = reading.records, reading.gateway
+        self._finished, self._freed, self._no_trace = finished, freed, no_trace
+        self._tasks: dict[str, Watched] = {}
+        self._due: list[tuple[float, str]] = []  # the heap may hold moments that were replanned
+        self._list_at: float | None = None
+        self._page = FIRST_PAGE
+        self._forecasts = Forecasts()
+        self._reads_list, self._blind = False, 0  # pages in a row that showed none of ours
+        self._failures, self._setbacks, self._not_before = 0, 0, 0.0
+        self._early: dict[str, tuple[str, bool]] = {}  # hints at tasks that are still being sent
+        self._told = False  # callbacks arrive: asking is only a net below them
+        self._turns: set[asyncio.Task[None]] = set()
         self._sooner, self._wire = asyncio.Event(), asyncio.Semaphore(AT_ONCE)
 
+    # what others tell it
+
     def add(self, task: Task, *, delay: float | None = None) -> None:
-        self._tasks[task.id] = task
-        self._plan(task.id, patience(task, age=0, asked=0) if delay is None else delay)
+        """Watch this one from now on, first after `delay` seconds or when it seems best."""
+        age = self._clock.since(task.sent or task.created)
+        one = self._tasks[task.id] = Watched(task, born=self._clock.now() - age)
+        if delay is None:
+            self._plan(one)
+        else:
+            self._set(one, delay)
+        if early := self._early.pop(task.id, None):
+            self.hint(task.id, remote_id=early[0], over=early[1])
 
     def look(self, task_id: str) -> None:
         """Ask about this task now, and often again. A look under way already is soon enough."""
-        if task_id in self._tasks and task_id not in self._turns:
-            self._asked[task_id] = 0
-            self._plan(task_id, 0)
+        one = self._tasks.get(task_id)
+        if one and not one.asking:
+            one.asked = 0
+            self._set(one, 0)
 
-    def _plan(self, task_id: str, delay: float) -> None:
-        moment = time.monotonic() + delay * self._pace
-        self._when[task_id] = moment
-        heapq.heappush(self._due, (moment, task_id))
-        self._sooner.set()
+    def hint(self, task_id: str, *, remote_id: str, over: bool) -> None:
+        """A callback came. It is believed no further than to look; and to know that they come."""
+        one = self._tasks.get(task_id)
+        if one is None:
+            named, ended = self._early.pop(task_id, ("", False))
+            self._early[task_id] = remote_id or named, over or ended
+            if len(self._early) > MOST_EARLY:
+                del self._early[next(iter(self._early))]
+            return
+        self._told = one.told = True
+        one.hinted = remote_id or one.hinted
+        if one.task.state in UNSURE or (over and one.task.state in WATCHED):
+            one.again = one.asking
+            self.look(task_id)
+
+    # the loop
 
     async def run(self) -> None:
         """Until cancelled."""
+        read, history = self._records.read, self._records.history
+        self._forecasts.learn(await read(history.durations, self._account), self._clock.pace)
         try:
             while True:
-                wait = self._due[0][0] - time.monotonic() if self._due else 3600.0
+                wait = self._next_moment() - self._clock.now()
                 if wait > 0:
-                    await self._nap(wait)
+                    self._sooner.clear()
+                    await self._clock.wait(self._sooner, wait)
                     continue
                 await self._wire.acquire()
-                self._start(*heapq.heappop(self._due))
+                if not self._start():
+                    self._wire.release()
         finally:
-            for turn in self._turns.values():
+            for turn in self._turns:
                 turn.cancel()
 
-    async def _nap(self, seconds: float) -> None:
-        self._sooner.clear()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._sooner.wait()
+    def _next_moment(self) -> float:
+        if self._setbacks and self._turns:
+            return self._clock.now() + LONGEST  # one probe at a time; its end wakes us
+        moments = [self._due[0][0]] if self._due else []
+        moments += [self._list_at] if self._list_at is not None else []
+        return max(min(moments, default=self._clock.now() + LONGEST), self._not_before)
 
-    def _start(self, moment: float, task_id: str) -> None:
-        """One turn of a task at a time; moments that were replanned are passed over."""
-        task = self._tasks.get(task_id)
-        if task is None or self._when.get(task_id) != moment or task_id in self._turns:
-            self._wire.release()
+    def _start(self) -> bool:
+        """One query, of the list or of the task that is due; moments replanned are passed over."""
+        if self._list_at is not None and self._list_at <= self._clock.now():
+            self._list_at = None
+            self._turn(self._look_at_list())
+            return True
+        if not self._due or self._due[0][0] > self._clock.now():
+            return False
+        moment, task_id = heapq.heappop(self._due)
+        one = self._tasks.get(task_id)
+        if one is None or one.due != moment or one.asking:
+            return False
+        one.asking, one.due = True, None
+        self._turn(self._look_at(one))
+        return True
+
+    def _turn(self, work: Coroutine[Any, Any, None]) -> None:
+        turn = asyncio.create_task(work)
+        self._turns.add(turn)
+        turn.add_done_callback(self._turned)
+
+    def _turned(self, turn: asyncio.Task[None]) -> None:
+        self._turns.discard(turn)
+        self._wire.release()
+        self._sooner.set()
+
+    # when
+
+    def _set(self, one: Watched, delay: float) -> None:
+        """The task's own next look, instead of any other."""
+        one.due = self._clock.now() + delay
+        heapq.heappush(self._due, (one.due, one.task.id))
+        self._sooner.set()
+
+    def _plan(self, one: Watched) -> None:
+        """The next look at a task: its own, or the list's."""
+        if self._listed(one) and self._together():
+            one.due = None
+            self._plan_list()
         else:
-            self._turns[task_id] = asyncio.create_task(self._turn(task))
+            self._set(one, self._delay(one))
 
-    async def _turn(self, task: Task) -> None:
-        now: Task | None = task
+    def _plan_anew(self) -> None:
+        """Those whom the list served, whatever came of it."""
+        for one in self._tasks.values():
+            if one.due is None and not one.asking:
+                self._plan(one)
+
+    def _listed(self, one: Watched) -> bool:
+        return one.task.state in RUNNING and not one.alone
+
+    def _together(self) -> bool:
+        able = self._gateway.listing is not False
+        return able and sum(map(self._listed, self._tasks.values())) > 1
+
+    def _group(self) -> list[Watched]:
+        """Whom the list serves now."""
+        return [
+            one
+            for one in self._tasks.values()
+            if self._listed(one) and one.due is None and not one.asking
+        ]
+
+    def _plan_list(self) -> None:
+        """A task that joins later is too young to make the next look come sooner."""
+        if self._list_at is not None or self._reads_list or not (group := self._group()):
+            return
+        youngest = min(group, key=lambda one: -one.born)
+        delay = gap([self._hazard(one) for one in group], price=LIST_PRICE, longest=LONGEST_GAP)
+        pause = self._forecasts.of(youngest.task).pause(youngest.age(self._clock.now()))
+        self._list_at = self._clock.now() + max(SOONEST, delay, pause)
+        self._sooner.set()
+
+    def _delay(self, one: Watched) -> float:
+        age = one.age(self._clock.now())
+        if one.task.state not in RUNNING or age > A_DAY:
+            able = self._gateway.lookup is not False or self._gateway.listing is not False
+            return jittered(one.patience(self._clock.now(), able=able))
+        delay = gap([self._hazard(one)], price=PRICE, longest=LONGEST_GAP)
+        return max(delay, self._forecasts.of(one.task).pause(age), one.penalty)
+
+    def _hazard(self, one: Watched) -> Callable[[float], float]:
+        """Where callbacks come nothing is gained by asking before they are late."""
+        forecast, age = self._forecasts.of(one.task), one.age(self._clock.now())
+        quiet = forecast.late + SILENT if self._told else 0.0
+        return lambda passed: forecast.hazard(age + passed) if age + passed > quiet else 0.0
+
+    # looking
+
+    async def _look_at(self, one: Watched) -> None:
+        """One turn with one task."""
+        now: Task | None = one.task
         try:
-            now = await self._ask(task) or await self._records.get(task.id)
+            now = await self._asked(one) or await self._records.get(one.task.id)
+            self._answered()
         except KlingError as error:
-            log.info("task %s: no answer to a query (%s)", task.id, error)
-            now = await self._unanswered(task)
+            now = await self._unanswered(one, error)
         except Exception:
-            log.exception("task %s: unexpected while watching", task.id)
+            log.exception("task %s: unexpected while watching", one.task.id)
         finally:
-            self._wire.release()
-            del self._turns[task.id]
-        self._go_on(task.id, now)
+            one.asking = False
+        one.asked += 1
+        self._go_on(one, now)
+        if one.again:
+            one.again = False
+            self.look(one.task.id)
 
-    async def _unanswered(self, task: Task) -> Task:
+    async def _asked(self, one: Watched) -> Task | None:
+        """The task after a look at Kling; None when another changed it meanwhile."""
+        if one.task.state in UNSURE:
+            return await self._searched(one)
+        answer = await self._reading.ask(one.task)
+        one.misses.count = one.errors = 0
+        return await self._absorbed(one, answer)
+
+    async def _searched(self, one: Watched) -> Task | None:
+        found, clean = await self._reading.look_for(one.task, hinted=one.hinted)
+        if found:
+            one.born = self._clock.now() - self._clock.since(one.task.sent)
+            return await self._reading.adopt(one.task, found)
+        if clean:
+            one.misses.another(self._clock.now())
+        if one.task.case != "not_found" and one.misses.reach(NO_TRACE, self._clock.now()):
+            return await self._no_trace(one.task)
+        return one.task
+
+    async def _absorbed(self, one: Watched, answer: Answer) -> Task | None:
+        task = await self._reading.absorb(one.task, answer)
+        if task and task.took is not None:
+            self._forecasts.add(task, task.took / self._clock.pace)
+        ended = answer.updated_at / 1000
+        if task and task.state not in WATCHED and not one.told:
+            self._told &= self._clock.since(ended) < SILENT  # else it ended and none said so
+        return task
+
+    async def _unanswered(self, one: Watched, error: KlingError) -> Task | None:
         """A task that cannot even be asked about is stalled after a day as well."""
-        if self._age(task) < STALLED_AFTER or task.state not in RUNNING:
-            return task
-        return await self._records.insist(task, State.STALLED) or task
+        log.info("task %s: no answer to a query (%s)", one.task.id, error)
+        one.errors += 1
+        if isinstance(error, NotFound):
+            one.misses.another(self._clock.now())
+            if one.misses.reach(FORGOTTEN, self._clock.now()):
+                one.task = await self._records.note(one.task, case="forgotten")
+        else:
+            self._failed(error)
+        if one.age(self._clock.now()) < A_DAY or one.task.state not in RUNNING:
+            return one.task
+        return await self._records.insist(one.task, State.STALLED) or one.task
 
-    def _go_on(self, task_id: str, task: Task | None) -> None:
+    def _go_on(self, one: Watched, task: Task | None) -> None:
+        """Plan the next look, or hand the task on."""
         if task is None or task.state not in WATCHED:
-            for known in (self._tasks, self._when, self._asked):
-                known.pop(task_id, None)
+            if self._tasks.get(one.task.id) is one:
+                del self._tasks[one.task.id]
             if task and task.state is State.SAVING:
                 self._finished(task)
+            self._freed()
             return
-        asked = self._asked[task_id] = self._asked.get(task_id, 0) + 1
-        self._tasks[task_id] = task
-        self._plan(task_id, jittered(patience(task, age=self._age(task), asked=asked)))
+        one.task = task
+        self._plan(one)
 
-    @staticmethod
-    def _age(task: Task) -> float:
-        return time.time() - (task.sent or task.created)
-
-    async def _ask(self, task: Task) -> Task | None:
-        """The task after one look at Kling; None when another changed it meanwhile."""
-        if task.state not in UNSURE:
-            return await self.absorb(task, await self.account.client.get(task.remote_id))
-        found = await self._look_for(task)
-        if found is None:
-            return task
-        adopted = await self._records.move(
-            task, State.SUBMITTED, remote_id=found.task_id, case="", detail=""
-        )
-        return await self.absorb(adopted, found) if adopted else None
-
-    async def _look_for(self, task: Task) -> Answer | None:
-        """Kling's task under our external id, asked for directly or found in the list."""
+    async def _look_at_list(self) -> None:
+        """One query for all; those that fell off its page are asked for singly."""
+        group, asked_at = self._group(), self._clock.now()
+        self._reads_list = True
         try:
-            answer = await self.account.client.get(task.external_task_id)
-            if _is(task, answer):
-                return answer
-        except Refused:  # gateways without lookup refuse in many ways; the list may know it
-            pass
-        listed = await self.account.client.list(size=LISTED)
-        return next((answer for answer in listed if _is(task, answer)), None)
+            answers = await self._reading.page(self._size(group))
+            self._answered()
+            await self._read_list(group, answers, asked_at)
+        except KlingError as error:
+            log.info("the list was not answered (%s)", error)
+            self._failed(error)
+        except Exception:
+            log.exception("unexpected while reading the list")
+        finally:
+            self._reads_list = False
+        self._plan_anew()
 
-    async def absorb(self, task: Task, answer: Answer) -> Task | None:
-        """What Kling says, written down; a word nobody knows means it is still running."""
-        words: dict[str, Any] = {"remote_status": answer.status}
-        if answer.failed:
-            case = failure(answer.message)
-            return await self._records.move(
-                task,
-                State.FAILED,
-                case=case,
-                detail=_clean(answer.message),
-                deduction=answer.deduction,
-                request_id=answer.request_id or task.request_id,
-                **words,
-            )
-        if answer.succeeded:
-            return await self._records.move(
-                task,
-                State.SAVING,
-                remote_pictures=answer.pictures,
-                deduction=answer.deduction,
-                case="",
-                **words,
-            )
-        state = self._running(task, answer)
-        if state is not task.state:
-            return await self._records.move(task, state, **words)
-        return await self._records.note(task, **words)
+    def _size(self, group: list[Watched]) -> int:
+        """It must reach back to the oldest in flight, past what other programs made since."""
+        return min(max(self._page, len(group) + FIRST_PAGE // 2), LONGEST_PAGE)
 
-    def _running(self, task: Task, answer: Answer) -> State:
-        if self._age(task) > STALLED_AFTER:
-            return State.STALLED
-        return State.SUBMITTED if answer.status == "submitted" else State.PROCESSING
+    async def _read_list(self, group: list[Watched], answers: list[Answer], at: float) -> None:
+        by_id = {answer.task_id: answer for answer in answers}
+        served = [one for one in group if self._tasks.get(one.task.id) is one and not one.asking]
+        found = [one for one in served if one.task.remote_id in by_id]
+        for one in found:
+            await self._read(one, by_id[one.task.remote_id])
+        for one in [one for one in self._tasks.values() if one.task.state in UNSURE]:
+            if not one.asking and (answer := found_in(answers, one.task)):
+                await self._read(one, answer)
+        missing = [one for one in served if one not in found and one.age(at) > SETTLED]
+        await self._judge_list(bool(found), missing, full=len(answers) >= self._size(group))
 
+    async def _read(self, one: Watched, answer: Answer) -> None:
+        """What the list says of one task."""
+        if answer.status == one.task.remote_status and one.age(self._clock.now()) < A_DAY:
+            return
+        one.asking, now = True, None
+        try:
+            if one.task.state in UNSURE:
+                now = await self._reading.adopt(one.task, answer)
+            else:
+                now = await self._absorbed(one, answer)
+            now = now or await self._records.get(one.task.id)
+        except Exception:
+            log.exception("task %s: unexpected while watching", one.task.id)
+            now = one.task
+        finally:
+            one.asking = False
+        self._go_on(one, now)
 
-def _is(task: Task, answer: Answer) -> bool:
-    """Whether Kling's task is ours: it bears our id and was not made before we sent it, by
-    Kling's clock and ours."""
-    known = answer.created_at / 1000
-    earlier = bool(known and task.sent and known < task.sent - CLOCKS_APART)
-    return answer.external_task_id == task.external_task_id and not earlier
+    async def _judge_list(self, found: bool, missing: list[Watched], *, full: bool) -> None:
+        """Whether the list serves; and those it does not show are asked for singly."""
+        if found:
+            self._blind = 0
+            await self._gateway.learn("listing", True)
+        elif missing:
+            self._blind += 1
+            if self._blind > 1:
+                await self._gateway.learn("listing", False)
+        longer = full and self._page < LONGEST_PAGE
+        if missing and longer:
+            self._page = min(self._page * 2, LONGEST_PAGE)
+        for one in missing:
+            one.alone = not longer
+            self._set(one, 0)
 
+    def _answered(self) -> None:
+        self._failures = self._setbacks = 0
 
-def _clean(message: str) -> str:
-    return KlingError(message).detail
+    def _failed(self, error: KlingError) -> None:
+        """Several queries that fail one after another are the gateway's trouble, not the task's:
+        the whole account pauses, and one probe tells when it is over."""
+        self._failures += 1
+        theirs = not isinstance(error, NoAnswer) or self._failures >= TOGETHER
+        if theirs and self._clock.now() >= self._not_before:
+            pause = jittered(backoff(self._setbacks, first=1, factor=2, ceiling=LONGEST_PAUSE))
+            self._setbacks += 1
+            asked = min(error.retry_after or 0.0, RETRY_AFTER_CEILING)
+            self._not_before = self._clock.now() + max(pause, asked)

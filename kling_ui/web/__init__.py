@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 from ..studio import Studio
 from .assets import Assets
 from .boot import Boot
+from .callbacks import callback_routes
 from .cards import Cards
 from .events import event_routes
 from .owner import Owners
@@ -19,7 +20,12 @@ __all__ = ["Assets", "Boot", "Owners", "middleware", "routes"]
 
 
 def routes(studio: Studio, assets: Assets) -> Sequence[BaseRoute]:
-    return [*event_routes(studio, Cards(studio)), *picture_routes(studio), *assets.routes()]
+    return [
+        *event_routes(studio, Cards(studio)),
+        *picture_routes(studio),
+        *callback_routes(studio),
+        *assets.routes(),
+    ]
 
 
 def middleware(owners: Owners, boot: Boot) -> Sequence[Middleware]:

@@ -1,0 +1,114 @@
+"""Who may be sent next: the order of what waits, and how much an account takes at once.
+
+Kling counts the pictures (``n``) of all tasks in flight, per account and model, and refuses what
+goes over its pack's number with 1303. The number itself it does not tell.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..history import InFlight, Waiting
+
+FIRST_TRIAL, LONGEST_TRIAL = 60.0, 960.0  # seconds before one more than the limit is tried
+NEXT_TRIAL = 5.0  # after a trial that went well
+
+
+def in_order(waiting: Sequence[Waiting], flying: Iterable[InFlight]) -> list[Waiting]:
+    """First come, first served for each owner; between owners whoever has least under way."""
+    under_way = Counter[str]()
+    for one in flying:
+        under_way[one.owner] += one.n
+    turns: list[tuple[int, int]] = []
+    for place, task in enumerate(waiting):
+        turns.append((under_way[task.owner], place))
+        under_way[task.owner] += task.n
+    return [waiting[place] for _, place in sorted(turns)]
+
+
+@dataclass(slots=True)
+class Limit:
+    """The most pictures of a model at once, as far as refusals have taught."""
+
+    most: int
+    trial: float  # when one more may be tried, monotonic seconds
+    patience: float = FIRST_TRIAL
+
+
+class Quota:
+    """The limits of one account. Times are monotonic seconds."""
+
+    def __init__(self, known: Mapping[str, int], *, now: float) -> None:
+        self._limits = {model: Limit(most, now) for model, most in known.items()}
+
+    def most(self, model: str) -> int | None:
+        """None where nothing was ever refused."""
+        limit = self._limits.get(model)
+        return limit.most if limit else None
+
+    def above(self, task: Waiting) -> bool:
+        """Whether it asks for more than could ever be sent, as far as we know."""
+        limit = self._limits.get(task.model)
+        return limit is not None and task.n > limit.most
+
+    def sending(self, task: Waiting, *, load: int, now: float) -> None:
+        """One trial at a time."""
+        limit = self._limits.get(task.model)
+        if limit and load + task.n > limit.most:
+            limit.trial = now + limit.patience
+
+    def refused(self, task: Waiting, *, load: int, now: float) -> None:
+        """1303 while `load` pictures of the model were under way."""
+        most = max(1, load + task.n - 1)
+        limit = self._limits.get(task.model)
+        if limit is None:
+            self._limits[task.model] = Limit(most, now + FIRST_TRIAL)
+            return
+        limit.most = min(limit.most, most)
+        limit.trial = now + limit.patience
+        limit.patience = min(limit.patience * 2, LONGEST_TRIAL)
+
+    def accepted(self, task: Waiting, *, load: int, now: float) -> None:
+        """It went through, with `load` pictures of the model already under way."""
+        limit = self._limits.get(task.model)
+        if limit and load + task.n > limit.most:
+            limit.most, limit.patience = load + task.n, FIRST_TRIAL
+            limit.trial = now + NEXT_TRIAL
+
+    def next(
+        self, line: Sequence[Waiting], flying: Iterable[InFlight], *, now: float
+    ) -> Waiting | None:
+        """The first that may be sent. One that must wait for room holds up its model's others,
+        or it would wait for ever; one above the limit lets them pass and goes when none is left."""
+        load = loads(flying)
+        full: set[str] = set()
+        above: Waiting | None = None
+        for task in line:
+            if task.model in full:
+                continue
+            if self.above(task):
+                above = above or (None if load[task.model] else task)
+            elif self._fits(task, load[task.model], now):
+                return task
+            else:
+                full.add(task.model)
+        return above if above and above.model not in full else None
+
+    def wait(self, line: Sequence[Waiting], *, now: float) -> float | None:
+        """Seconds until a trial could let one of the line through; None: never by itself."""
+        limits = [self._limits[model] for model in {t.model for t in line} & {*self._limits}]
+        return min((max(0.0, limit.trial - now) for limit in limits), default=None)
+
+    def _fits(self, task: Waiting, load: int, now: float) -> bool:
+        limit = self._limits.get(task.model)
+        return limit is None or not load or load + task.n <= limit.most or now >= limit.trial
+
+
+def loads(flying: Iterable[InFlight]) -> Counter[str]:
+    """Pictures under way by model."""
+    load = Counter[str]()
+    for one in flying:
+        load[one.model] += one.n
+    return load

@@ -1,0 +1,101 @@
+"""Finds the tasks of a lost history in the account's list, by the mark that ours bear."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import KlingError
+from ..history import Found
+from ..task import Answer, State, Task
+from .accounts import Account
+from .backoff import backoff, jittered
+from .clock import Clock
+from .reading import Reading
+from .records import Records
+
+log = logging.getLogger(__name__)
+
+SWEPT = "swept"  # the name under which an account remembers that this was done
+PAGE, MOST_PAGES = 500, 20
+A_MONTH = 30 * 24 * 3600.0  # Kling clears its results after that
+
+_OURS = re.compile(r"kui1-([0-9a-f]{8})-[0-9a-f]{32}")
+
+
+def external_id(owner: str) -> str:
+    """Ours, findable in the account's list by a machine that lost its disk, and telling nobody
+    who the owner is."""
+    return f"kui1-{mark_of(owner)}-{secrets.token_hex(16)}"
+
+
+def mark_of(owner: str) -> str:
+    return hashlib.sha256(owner.encode()).hexdigest()[:8]
+
+
+async def sweep(
+    account: Account,
+    reading: Reading,
+    records: Records,
+    clock: Clock,
+    *,
+    found: Callable[[Task], None],
+) -> None:
+    """Once in the life of a history; again and again until the list was read. `found` is called
+    with every task adopted. Whose they are is known by their mark only, until that owner comes."""
+    attempt = 0
+    while SWEPT not in await records.read(records.history.learned, account.name):
+        try:
+            for answer in await _marked(reading, clock):
+                await _adopt(account, reading, records, answer, found)
+            await records.read(records.history.learn, account.name, SWEPT, True)
+        except KlingError as error:
+            log.info("the account's list could not be read yet (%s)", error)
+            await clock.sleep(jittered(backoff(attempt, first=5, factor=2, ceiling=600)))
+            attempt += 1
+
+
+async def _marked(reading: Reading, clock: Clock) -> list[Answer]:
+    """The account's tasks of ours, the oldest first."""
+    marked: list[Answer] = []
+    for page in range(1, MOST_PAGES + 1):
+        answers = await reading.page(PAGE, number=page)
+        marked += [answer for answer in answers if _OURS.fullmatch(answer.external_task_id)]
+        if len(answers) < PAGE:
+            break
+    young = [one for one in marked if clock.wall() - one.created_at / 1000 < A_MONTH]
+    return sorted(young, key=lambda answer: answer.created_at)
+
+
+async def _adopt(
+    account: Account,
+    reading: Reading,
+    records: Records,
+    answer: Answer,
+    found: Callable[[Task], None],
+) -> None:
+    owner = _OURS.fullmatch(answer.external_task_id)
+    created = answer.created_at / 1000
+    task = await records.adopt(
+        Found(
+            owner=f"~{owner[1]}" if owner else "",
+            account=account.name,
+            external_task_id=answer.external_task_id,
+            remote_id=answer.task_id,
+            request=_request(answer),
+            state=State.SUBMITTED,
+            created=created,
+            sent=created,
+        )
+    )
+    if task:
+        found(await reading.absorb(task, answer) or task)
+
+
+def _request(answer: Answer) -> dict[str, Any]:
+    """What is still known of what was asked: Kling repeats no prompt."""
+    return {"prompt": "", "n": max(1, len(answer.pictures))}
