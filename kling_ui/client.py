@@ -36,6 +36,7 @@ Reply: TypeAlias = tuple[int, bytes, httpx.Headers]
 
 _PATH = "/v1/images/generations"
 _CAP, _LIST_CAP = 2_000_000, 8_000_000  # bytes of a reply we are willing to read
+_KEPT = 60.0  # seconds a query's connection waits for the next query
 _HEADERS = {
     "Content-Type": "application/json",  # Kling wants it on queries too
     "Accept": "application/json",
@@ -71,7 +72,8 @@ class KlingClient:
             return
         # a kept connection that died in the meantime would make a create ambiguous
         fresh = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-        self._asking = self._http(httpx.AsyncHTTPTransport(verify=_tls()))
+        lasting = httpx.Limits(max_connections=100, keepalive_expiry=_KEPT)
+        self._asking = self._http(httpx.AsyncHTTPTransport(verify=_tls(), limits=lasting))
         self._creating = self._http(httpx.AsyncHTTPTransport(verify=_tls(), limits=fresh))
 
     def _http(self, transport: httpx.AsyncBaseTransport) -> httpx.AsyncClient:

@@ -228,6 +228,15 @@ async def test_every_create_has_a_connection_of_its_own_and_queries_share_one(
         assert server.connections == 3
 
 
+async def test_a_connection_outlasts_the_pause_between_two_queries(server: Server) -> None:
+    """httpx's own five seconds would make a new one for nearly every look at a task."""
+    async with client_of(server) as client:
+        await client.get("t1")
+        await asyncio.sleep(5.2)
+        await client.get("t1")
+    assert server.connections == 1
+
+
 @pytest.mark.parametrize(
     ("pasted", "path"),
     [
