@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -60,6 +60,8 @@ class PictureFolder:
         self._renditions = _private(root / "renditions")
         self._references = _private(root / "references")
         self._turns, self._spare = asyncio.Semaphore(2), asyncio.Semaphore(1)
+        self._arriving, self._calm = 0, asyncio.Event()  # pictures on their way to the disk
+        self._calm.set()
         self._rendering: set[asyncio.Task[None]] = set()
         self._busy: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -85,13 +87,25 @@ class PictureFolder:
         part = self._originals / f"{picture_id}.{os.getpid()}.part"
         async with self._lock(picture_id):
             try:
-                fetched = await downloader.fetch(url, part)
-                async with self._turns:
-                    kept = await asyncio.to_thread(self._settle, part, picture_id, fetched)
+                with self._arrival():
+                    fetched = await downloader.fetch(url, part)
+                    async with self._turns:
+                        kept = await asyncio.to_thread(self._settle, part, picture_id, fetched)
             finally:
                 part.unlink(missing_ok=True)
         self._render_soon(kept.file)
         return kept
+
+    @contextlib.contextmanager
+    def _arrival(self) -> Iterator[None]:
+        self._arriving += 1
+        self._calm.clear()
+        try:
+            yield
+        finally:
+            self._arriving -= 1
+            if not self._arriving:
+                self._calm.set()
 
     def _render_soon(self, file: str) -> None:
         """Whoever looks at the picture later need not wait."""
@@ -101,6 +115,7 @@ class PictureFolder:
 
     async def _render_at_leisure(self, file: str) -> None:
         async with self._spare:
+            await self._calm.wait()
             with contextlib.suppress(OSError):  # deleted meanwhile, or the disk is full
                 await self.rendition(file, _SIDES[0])
 

@@ -71,9 +71,7 @@ class Reading:
     async def _hinted(self, task: Task, remote_id: str) -> Answer | None:
         """The task that a callback named, if it can be ours: gateways that look up no external
         ids may not repeat them either."""
-        if await self.records.read(
-            self.records.history.remote_id_known, task.account, remote_id
-        ):
+        if await self.records.read(self.records.history.remote_id_known, task.account, remote_id):
             return None
         try:
             answer = await self._client.get(remote_id)

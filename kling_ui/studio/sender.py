@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,10 +21,10 @@ from ..pictures import PictureFolder
 from ..request import ImageRequest
 from ..task import Answer, State, Task
 from .accounts import Account
-from .backoff import backoff
 from .callbacks import Callbacks
 from .clock import Clock
 from .line import Quota, in_order, loads
+from .pause import Pause
 from .records import Records
 
 log = logging.getLogger(__name__)
@@ -34,7 +33,6 @@ AT_ONCE = 8  # creates on the wire
 EXPIRY = 15 * 60  # seconds of trying in vain before a task that was never sent expires
 LONGEST_PAUSE = 60.0
 LAST_MOMENT = 3.0  # seconds for creates on the wire when the program stops
-RETRY_AFTER_CEILING = 120.0
 FRESH = 5.0  # seconds from the row to the POST; later, the machine slept and others may have acted
 ROOM = 100_000_000  # bytes free on the disk, or pictures would be paid for that cannot be kept
 PARALLEL = 1303  # Kling's code where too many pictures are under way
@@ -69,7 +67,7 @@ class Sender:
         self._quota = Quota({}, now=0)
         self._flying: dict[str, asyncio.Task[None]] = {}
         self._work, self._wire = asyncio.Event(), asyncio.Semaphore(AT_ONCE)
-        self._setbacks, self._not_before = 0, 0.0  # shared by all tasks of the account
+        self._pause = Pause(clock, longest=LONGEST_PAUSE)
         self._trying_since: dict[str, float] = {}
         self._patience = 3600.0  # seconds until a trial may let something through
 
@@ -109,9 +107,9 @@ class Sender:
         """The next to be sent, as soon as there is one and the account may send."""
         while True:
             self._work.clear()
-            if (pause := self._not_before - self._clock.now()) > 0:
-                await self._clock.sleep(pause)
-            elif self._setbacks and self._flying:  # one probe tells whether all may go on
+            if (left := self._pause.until - self._clock.now()) > 0:
+                await self._clock.sleep(left)
+            elif self._pause.probing and self._flying:
                 await self._work.wait()
             elif not await self._has_room():
                 await self._clock.wait(self._work, 5)
@@ -163,7 +161,7 @@ class Sender:
             await self._send(task, turn)
         except Exception:  # nothing was sent: the row could not be written or the picture read
             log.exception("task %s: could not be sent", task.id)
-            self._pause(None)
+            self._pause.begin()
         finally:
             del self._flying[task.id]
             self._wire.release()
@@ -243,7 +241,7 @@ class Sender:
         return ours and "already exists" in error.detail
 
     def _answered(self, task: Task) -> None:
-        self._setbacks = 0
+        self._pause.over()
         self._trying_since.pop(task.id, None)
 
     async def _learn(self, turn: Turn, lesson: Callable[..., None]) -> None:
@@ -268,7 +266,7 @@ class Sender:
             words = _words(error) | {"case": "expired"}
             await self._records.insist(task, State.EXPIRED, frm=SURE, sent=None, **words)
             return
-        self._pause(error.retry_after)
+        self._pause.begin(error.retry_after)
         await self._records.insist(task, State.QUEUED, frm=SURE, sent=None, **_words(error))
 
     def _in_vain(self, task: Task, error: KlingError) -> bool:
@@ -278,15 +276,6 @@ class Sender:
             return False
         now = self._clock.now()
         return now - self._trying_since.setdefault(task.id, now) > EXPIRY
-
-    def _pause(self, retry_after: float | None) -> None:
-        """Several that fail together are one setback."""
-        now = self._clock.now()
-        if now >= self._not_before:
-            self._setbacks += 1
-        longest = backoff(self._setbacks, first=1, factor=2, ceiling=LONGEST_PAUSE)
-        pause = max(1 + random.uniform(0, longest), min(retry_after or 0, RETRY_AFTER_CEILING))
-        self._not_before = max(self._not_before, now + pause)
 
 
 def _words(error: KlingError) -> dict[str, Any]:

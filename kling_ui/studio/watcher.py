@@ -15,9 +15,10 @@ from typing import Any
 
 from ..errors import KlingError, NoAnswer, NotFound
 from ..task import Answer, State, Task
-from .backoff import backoff, jittered
+from .backoff import jittered
 from .clock import Clock
 from .forecast import LIST_PRICE, LONGEST, PRICE, SOONEST, Forecasts, gap
+from .pause import Pause
 from .reading import Reading, found_in
 from .watched import (
     A_DAY,
@@ -38,7 +39,7 @@ LONGEST_GAP = 30.0  # seconds; what takes longer than believed is paused for by 
 SILENT = 5.0  # seconds after which a callback that did not come will not come
 MOST_EARLY = 1000  # hints that are remembered until their task is watched
 TOGETHER = 3  # queries that fail one after another are one failure of the gateway
-LONGEST_PAUSE, RETRY_AFTER_CEILING = 30.0, 120.0
+LONGEST_PAUSE = 30.0  # seconds
 
 
 class Watcher:
@@ -64,7 +65,7 @@ class Watcher:
         self._page = FIRST_PAGE
         self._forecasts = Forecasts()
         self._reads_list, self._blind = False, 0  # pages in a row that showed none of ours
-        self._failures, self._setbacks, self._not_before = 0, 0, 0.0
+        self._failures, self._pause = 0, Pause(clock, longest=LONGEST_PAUSE)
         self._early: dict[str, tuple[str, bool]] = {}  # hints at tasks that are still being sent
         self._told = False  # callbacks arrive: asking is only a net below them
         self._turns: set[asyncio.Task[None]] = set()
@@ -78,6 +79,8 @@ class Watcher:
         one = self._tasks[task.id] = Watched(task, born=self._clock.now() - age)
         if delay is None:
             self._plan(one)
+        elif self._listed(one) and self._together():
+            self._list_at = self._clock.now() + delay
         else:
             self._set(one, delay)
         if early := self._early.pop(task.id, None):
@@ -94,16 +97,20 @@ class Watcher:
         """A callback came. It is believed no further than to look; and to know that they come."""
         one = self._tasks.get(task_id)
         if one is None:
-            named, ended = self._early.pop(task_id, ("", False))
-            self._early[task_id] = remote_id or named, over or ended
-            if len(self._early) > MOST_EARLY:
-                del self._early[next(iter(self._early))]
+            self._remember(task_id, remote_id, over)
             return
         self._told = one.told = True
         one.hinted = remote_id or one.hinted
         if one.task.state in UNSURE or (over and one.task.state in WATCHED):
             one.again = one.asking
             self.look(task_id)
+
+    def _remember(self, task_id: str, remote_id: str, over: bool) -> None:
+        """A hint at a task whose create is not answered yet."""
+        named, ended = self._early.pop(task_id, ("", False))
+        self._early[task_id] = remote_id or named, over or ended
+        if len(self._early) > MOST_EARLY:
+            del self._early[next(iter(self._early))]
 
     # the loop
 
@@ -126,11 +133,11 @@ class Watcher:
                 turn.cancel()
 
     def _next_moment(self) -> float:
-        if self._setbacks and self._turns:
+        if self._pause.probing and self._turns:
             return self._clock.now() + LONGEST  # one probe at a time; its end wakes us
         moments = [self._due[0][0]] if self._due else []
         moments += [self._list_at] if self._list_at is not None else []
-        return max(min(moments, default=self._clock.now() + LONGEST), self._not_before)
+        return max(min(moments, default=self._clock.now() + LONGEST), self._pause.until)
 
     def _start(self) -> bool:
         """One query, of the list or of the task that is due; moments replanned are passed over."""
@@ -361,15 +368,11 @@ class Watcher:
             self._set(one, 0)
 
     def _answered(self) -> None:
-        self._failures = self._setbacks = 0
+        self._failures = 0
+        self._pause.over()
 
     def _failed(self, error: KlingError) -> None:
-        """Several queries that fail one after another are the gateway's trouble, not the task's:
-        the whole account pauses, and one probe tells when it is over."""
+        """Several queries that fail one after another are the gateway's trouble, not the task's."""
         self._failures += 1
-        theirs = not isinstance(error, NoAnswer) or self._failures >= TOGETHER
-        if theirs and self._clock.now() >= self._not_before:
-            pause = jittered(backoff(self._setbacks, first=1, factor=2, ceiling=LONGEST_PAUSE))
-            self._setbacks += 1
-            asked = min(error.retry_after or 0.0, RETRY_AFTER_CEILING)
-            self._not_before = self._clock.now() + max(pause, asked)
+        if not isinstance(error, NoAnswer) or self._failures >= TOGETHER:
+            self._pause.begin(error.retry_after)
