@@ -18,6 +18,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import httpx
@@ -208,6 +209,29 @@ async def test_tasks_take_between_the_shortest_and_the_longest_time() -> None:
         tasks = [await caller.task(task) for task in made]
         lives = sorted((task["updated_at"] - task["created_at"]) / 1000 for task in tasks)
         assert 4 <= lives[0] < 4.8 and 7.5 < lives[-1] <= 9 and 4.8 < lives[100] < 6.5
+
+
+async def test_lives_take_the_place_of_seconds_and_are_drawn_from_the_id() -> None:
+    def lives(random: Random) -> tuple[float, float]:
+        return 0.2, random.uniform(20, 30)
+
+    async with calling(quota=300, seconds=(4.0, 9.0), lives=lives) as caller:
+        made = [await caller.make() for _ in range(20)]
+        caller.clock.now += 0.25
+        assert {(await caller.task(one))["task_status"] for one in made} == {"processing"}
+        caller.clock.now += 30
+        for one in made:
+            task = await caller.task(one)
+            assert task["updated_at"] - task["created_at"] == round(lives(Random(one))[1] * 1000)
+
+
+async def test_prompt_words_decide_over_lives() -> None:
+    async with calling(quota=300, lives=lambda _: (0.2, 20.0)) as caller:
+        slow, failing = await caller.make("#slow fox"), await caller.make("#fail fox")
+        caller.clock.now += 5
+        assert (await caller.task(failing))["task_status"] == "failed"
+        caller.clock.now += 50
+        assert (await caller.task(slow))["task_status"] == "processing"
 
 
 @pytest.mark.parametrize(

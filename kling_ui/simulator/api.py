@@ -119,7 +119,7 @@ class Api:
             units=wanted.units,
             failure=wanted.failure,
             created=self._options.clock(),
-        ).scheduled(self._options.seconds)
+        ).scheduled(self._options.seconds, lives=self._options.lives)
 
     async def _save(self, task: Task) -> None:
         try:

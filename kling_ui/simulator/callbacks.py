@@ -43,6 +43,7 @@ class Callbacks:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._running: set[asyncio.Task[None]] = set()
+        self._client: httpx.AsyncClient | None = None
 
     def follow(self, task: Task) -> None:
         if not self._options.callbacks or not is_loopback(task.callback_url):
@@ -60,11 +61,17 @@ class Callbacks:
         told = wire.described(task, now=moment, base=task.base, external=self._options.lookup)
         body = json.dumps(told).encode()
         headers = {"Content-Type": "application/json", **self._signed(body)}
-        async with httpx.AsyncClient(timeout=_SECONDS, trust_env=False) as client:
-            try:
-                await client.post(task.callback_url, content=body, headers=headers)
-            except httpx.HTTPError as error:
-                _log.warning("callback of task %s failed: %s", task.id, type(error).__name__)
+        try:
+            await self._caller().post(task.callback_url, content=body, headers=headers)
+        except httpx.HTTPError as error:
+            _log.warning("callback of task %s failed: %s", task.id, type(error).__name__)
+
+    def _caller(self) -> httpx.AsyncClient:
+        """Made once: that takes as long as several calls. It keeps no connection open."""
+        if self._client is None:
+            unkept = httpx.Limits(max_keepalive_connections=0)
+            self._client = httpx.AsyncClient(timeout=_SECONDS, trust_env=False, limits=unkept)
+        return self._client
 
     def _signed(self, body: bytes) -> dict[str, str]:
         secret = self._options.webhook_secret

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import Any, Literal
 
 Moment = Literal["create", "get", "list", "picture"]
@@ -26,6 +27,7 @@ class Fault:
 
 
 Faults = Callable[[Moment, Mapping[str, Any]], Fault | None]
+Lives = Callable[[Random], tuple[float, float]]  # seconds until processing, and of the whole life
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,7 @@ class Options:
     pairs: Mapping[str, str] = field(default_factory=dict, repr=False)  # access key → secret key
     quota: int = 20  # pictures in flight per account and model
     seconds: tuple[float, float] = (4.0, 9.0)  # shortest and longest life of a task
+    lives: Lives | None = None  # instead of `seconds`; drawn with the task's id as the seed
     models: tuple[str, ...] | None = None  # the models of every path; None: Kling's own
     callbacks: bool = False  # call a loopback ``callback_url``
     webhook_secret: str = field(default="", repr=False)  # ``whsec_…``: callbacks are signed

@@ -8,6 +8,8 @@ from enum import StrEnum
 from random import Random
 from secrets import randbelow
 
+from .options import Lives
+
 RISK_CONTROL = "Failure to pass the risk control system"
 
 _WORDS = re.compile(r"#(fail|policy|slow|429|timeout)(?![A-Za-z0-9_])", re.IGNORECASE)
@@ -58,20 +60,22 @@ class Task:
     ended: float = 0.0
     visible: float = 0.0  # before that no lookup finds it
 
-    def scheduled(self, seconds: tuple[float, float]) -> Task:
-        """The same task with its future written down, drawn from its id."""
+    def scheduled(self, seconds: tuple[float, float], *, lives: Lives | None = None) -> Task:
+        """The same task with its future written down, drawn from its id: within `seconds`, or
+        by `lives`, unless a prompt word or a failure decides."""
         found = words(self.prompt)
         failure = self.failure or (RISK_CONTROL if "fail" in found else "")
         if "slow" in found:
-            seconds = _SLOW_SECONDS
+            lives = _within(_SLOW_SECONDS)
         elif failure:
-            seconds = (min(_FAIL_SECONDS[0], seconds[0]), min(_FAIL_SECONDS[1], seconds[1]))
-        life = _drawn(self.id, seconds)
+            shortest, longest = _FAIL_SECONDS
+            lives = _within((min(shortest, seconds[0]), min(longest, seconds[1])))
+        waiting, life = (lives or _within(seconds))(Random(self.id))
         hidden = _ANSWER_SECONDS + _HIDDEN_SECONDS if "timeout" in found else 0.0
         return replace(
             self,
             failure=failure,
-            started=self.created + life * _PART_SUBMITTED,
+            started=self.created + waiting,
             ended=self.created + life,
             visible=self.created + hidden,
         )
@@ -103,7 +107,12 @@ def new_id() -> str:
     return str(10**17 + randbelow(9 * 10**17))
 
 
-def _drawn(seed: str, seconds: tuple[float, float]) -> float:
-    """A duration within `seconds`: mostly in the lower half, with a long tail."""
+def _within(seconds: tuple[float, float]) -> Lives:
+    """Lives within `seconds`: mostly in the lower half, with a long tail."""
     shortest, longest = seconds
-    return shortest + (longest - shortest) * min(1.0, Random(seed).lognormvariate(-1.2, 0.6))
+
+    def life(random: Random) -> tuple[float, float]:
+        whole = shortest + (longest - shortest) * min(1.0, random.lognormvariate(-1.2, 0.6))
+        return whole * _PART_SUBMITTED, whole
+
+    return life
