@@ -14,15 +14,15 @@ from dataclasses import dataclass
 from ..task import Task
 
 KNOWN = 50  # finished tasks that a belief is made of
-PRICE = 0.125  # seconds; measured: about five looks a task, half a second late
+PRICE = 0.11  # seconds; measured: about five looks a task, half a second late
 LIST_PRICE = 0.2  # one look serves all
-SOONEST = 0.35  # seconds between two looks at the list
 LONGEST = 300.0  # seconds between two looks within the first day
 
 _PUBLISHED = (8.0, 30.0)  # seconds, gateways' samples and apps' words: central 80 %
 _WEIGHT = 2.0  # finished tasks that the published span counts for
 _SPREAD = math.log(_PUBLISHED[1] / _PUBLISHED[0]) / 2.56
 _NARROWEST = 0.2
+_EARLIEST = 0.9, 5  # of the shortest of so many: before that no task is expected to end
 _SURPRISE = 0.03  # hazard per second that is always believed in, before anything is known
 
 Hazard = Callable[[float], float]  # seconds from now → per second
@@ -30,11 +30,12 @@ Hazard = Callable[[float], float]  # seconds from now → per second
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """A belief about durations: log-normal around `median` seconds."""
+    """A belief about durations: log-normal around `median` seconds, hardly before `earliest`."""
 
     median: float
     spread: float
     surprise: float = _SURPRISE
+    earliest: float = 1.0
 
     @classmethod
     def of(cls, durations: Sequence[float]) -> Forecast:
@@ -45,18 +46,20 @@ class Forecast:
         centre = (_WEIGHT * expected + sum(logs)) / weight
         squares = _WEIGHT * _SPREAD**2 + sum((one - centre) ** 2 for one in logs)
         spread = max(math.sqrt(squares / weight), _NARROWEST)
-        return cls(math.exp(centre), spread, _SURPRISE * _WEIGHT / weight)
+        share, enough = _EARLIEST
+        earliest = share * math.exp(min(logs)) if len(logs) >= enough else 1.0
+        return cls(math.exp(centre), spread, _SURPRISE * _WEIGHT / weight, earliest)
 
     def hazard(self, age: float) -> float:
         """The chance per second that a task of this age ends now."""
-        if age <= 0:
-            return 0.0
+        if age < self.earliest:
+            return self.surprise / 10 if age <= 1 else self.surprise
         z = math.log(age / self.median) / self.spread
         left = math.erfc(z / math.sqrt(2)) / 2
         if left < 1e-9:  # far beyond: its limit, where both parts vanish
             return max(self.surprise, z / (self.spread * age))
         density = math.exp(-z * z / 2) / math.sqrt(2 * math.pi) / (self.spread * age)
-        return max(density / left, self.surprise if age > 1 else self.surprise / 10)
+        return max(density / left, self.surprise)
 
     @property
     def late(self) -> float:
@@ -95,6 +98,11 @@ class Forecasts:
 
 def _model(task: Task) -> str:
     return str(task.request.get("model_name", ""))
+
+
+def soonest(tasks: int) -> float:
+    """Seconds between two looks at the list, at least: a page of more tasks costs more."""
+    return 0.3 + tasks / 1000
 
 
 def gap(hazards: Sequence[Hazard], *, price: float, longest: float) -> float:

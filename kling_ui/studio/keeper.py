@@ -19,7 +19,7 @@ from .records import Records
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 4  # downloads
+AT_ONCE = 8  # downloads
 GONE_AFTER = 24 * 3600.0  # seconds that fresh addresses are dead as well before it is believed
 FORGOTTEN_AFTER = 600.0  # the same where Kling no longer knows the task either
 

@@ -11,13 +11,14 @@ import asyncio
 import heapq
 import logging
 from collections.abc import Callable, Coroutine
+from itertools import islice
 from typing import Any
 
 from ..errors import KlingError, NoAnswer, NotFound
 from ..task import Answer, State, Task
 from .backoff import jittered
 from .clock import Clock
-from .forecast import LIST_PRICE, LONGEST, PRICE, SOONEST, Forecasts, gap
+from .forecast import LIST_PRICE, LONGEST, PRICE, Forecasts, gap, soonest
 from .pause import Pause
 from .reading import Reading, found_in
 from .watched import (
@@ -191,8 +192,8 @@ class Watcher:
         return one.task.state in RUNNING and not one.alone
 
     def _together(self) -> bool:
-        able = self._gateway.listing is not False
-        return able and sum(map(self._listed, self._tasks.values())) > 1
+        two = islice(filter(self._listed, self._tasks.values()), 2)
+        return self._gateway.listing is not False and len([*two]) == 2
 
     def _group(self) -> list[Watched]:
         """Whom the list serves now."""
@@ -209,7 +210,7 @@ class Watcher:
         youngest = min(group, key=lambda one: -one.born)
         delay = gap([self._hazard(one) for one in group], price=LIST_PRICE, longest=LONGEST_GAP)
         pause = self._forecasts.of(youngest.task).pause(youngest.age(self._clock.now()))
-        self._list_at = self._clock.now() + max(SOONEST, delay, pause)
+        self._list_at = self._clock.now() + max(soonest(len(group)), delay, pause)
         self._sooner.set()
 
     def _delay(self, one: Watched) -> float:
