@@ -90,7 +90,7 @@ class PictureFolder:
                 with self._arrival():
                     fetched = await downloader.fetch(url, part)
                     async with self._turns:
-                        kept = await asyncio.to_thread(self._settle, part, picture_id, fetched)
+                        kept = await self._settle(part, picture_id, fetched)
             finally:
                 part.unlink(missing_ok=True)
         self._render_soon(kept.file)
@@ -189,13 +189,13 @@ class PictureFolder:
     def _rendition(self, picture_id: str, side: Side) -> Path:
         return self._renditions / f"{picture_id}-{side}.webp"
 
-    def _settle(self, part: Path, picture_id: str, fetched: Fetched) -> Kept:
+    async def _settle(self, part: Path, picture_id: str, fetched: Fetched) -> Kept:
         """The original in its place: it is paid for, while renditions can be made at any time."""
-        kind, image = _verified(part)
+        (kind, image), _ = await asyncio.gather(
+            asyncio.to_thread(_verified, part), asyncio.to_thread(_sync, part)
+        )
         original = self._originals / f"{picture_id}.{_SUFFIXES[kind]}"
-        _sync(part)
-        os.replace(part, original)
-        _sync_folder(self._originals)
+        await asyncio.to_thread(_put, part, original)
         return Kept(
             file=original.name,
             media_type=f"image/{kind.lower()}",
@@ -248,6 +248,12 @@ def _write(path: Path, data: bytes) -> None:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _put(part: Path, original: Path) -> None:
+    """Its own name for a file whose bytes are on the disk."""
+    os.replace(part, original)
+    _sync_folder(original.parent)
 
 
 def _sync(path: Path) -> None:

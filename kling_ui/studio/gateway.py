@@ -19,21 +19,31 @@ class Gateway:
 
     def __init__(self, records: Records, base_url: str, clock: Clock) -> None:
         self._records, self._scope, self._clock = records, base_url, clock
-        self.lookup: bool | None = None
-        self.listing: bool | None = None
-        self.deduction: bool | None = None
+        self._known: dict[str, tuple[bool, float]] = {}
+
+    @property
+    def lookup(self) -> bool | None:
+        return self._able("lookup")
+
+    @property
+    def listing(self) -> bool | None:
+        return self._able("listing")
+
+    def _able(self, name: str) -> bool | None:
+        able, at = self._known.get(name, (None, 0.0))
+        return None if able is False and self._clock.since(at) >= RETRIED_AFTER else able
 
     async def recall(self) -> None:
         known = await self._records.read(self._records.history.learned, self._scope)
         for name in ("lookup", "listing", "deduction"):
             fact = known.get(name)
-            if fact and (fact.value or self._clock.since(fact.at) < RETRIED_AFTER):
-                setattr(self, name, bool(fact.value))
+            if fact:
+                self._known[name] = bool(fact.value), fact.at
 
     async def learn(self, name: str, able: bool) -> None:
         """What was seen once stays: a gateway does not unlearn by one odd answer."""
-        if getattr(self, name) in (able, True):
+        if self._able(name) in (able, True):
             return
-        setattr(self, name, able)
+        self._known[name] = able, self._clock.wall()
         with suppress(DiskTrouble):  # it will be seen again
             await self._records.read(self._records.history.learn, self._scope, name, able)

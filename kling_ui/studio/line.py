@@ -16,16 +16,19 @@ FIRST_TRIAL, LONGEST_TRIAL = 60.0, 960.0  # seconds before one more than the lim
 NEXT_TRIAL = 5.0  # after a trial that went well
 
 
-def in_order(waiting: Sequence[Waiting], flying: Iterable[InFlight]) -> list[Waiting]:
-    """First come, first served for each owner; between owners whoever has least under way."""
+def in_order(
+    waiting: Sequence[Waiting], flying: Iterable[InFlight], served: Mapping[str, int] | None = None
+) -> list[Waiting]:
+    """First come, first served for each owner; between owners whoever has least under way, and
+    then whoever was `served` (a number that grows) longest ago."""
     under_way = Counter[str]()
     for one in flying:
         under_way[one.owner] += one.n
-    turns: list[tuple[int, int]] = []
+    turns: list[tuple[int, int, int]] = []
     for place, task in enumerate(waiting):
-        turns.append((under_way[task.owner], place))
+        turns.append((under_way[task.owner], (served or {}).get(task.owner, 0), place))
         under_way[task.owner] += task.n
-    return [waiting[place] for _, place in sorted(turns)]
+    return [waiting[place] for _, _, place in sorted(turns)]
 
 
 @dataclass(slots=True)
@@ -89,7 +92,8 @@ class Quota:
             if task.model in full:
                 continue
             if self.above(task):
-                above = above or (None if load[task.model] else task)
+                ready = not load[task.model] and now >= self._limits[task.model].trial
+                above = above or (task if ready else None)
             elif self._fits(task, load[task.model], now):
                 return task
             else:

@@ -6,7 +6,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..client import KlingClient
-from ..errors import BadRequest, KlingError, NotFound, Refused, failure
+from ..errors import (
+    BadRequest,
+    KeyRejected,
+    KlingError,
+    NotFound,
+    Refused,
+    TooFast,
+    failure,
+)
 from ..task import Answer, State, Task
 from .clock import Clock
 from .gateway import Gateway
@@ -57,6 +65,8 @@ class Reading:
                 return answer, False
         except NotFound:
             clean = self.gateway.lookup is True
+        except (TooFast, KeyRejected):
+            raise  # it says nothing of the task
         except Refused:  # gateways without lookup refuse in many ways; the list may know it
             pass
         if self.gateway.listing is False:
@@ -75,6 +85,8 @@ class Reading:
             return None
         try:
             answer = await self._client.get(remote_id)
+        except (TooFast, KeyRejected):
+            raise
         except Refused:
             return None
         unnamed = not answer.external_task_id and not _earlier(task, answer)

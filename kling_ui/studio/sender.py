@@ -69,6 +69,7 @@ class Sender:
         self._work, self._wire = asyncio.Event(), asyncio.Semaphore(AT_ONCE)
         self._pause = Pause(clock, longest=LONGEST_PAUSE)
         self._trying_since: dict[str, float] = {}
+        self._served: dict[str, int] = {}  # by owner, when it was last its turn
         self._patience = 3600.0  # seconds until a trial may let something through
 
     def wake(self) -> None:
@@ -81,7 +82,11 @@ class Sender:
         try:
             while True:
                 await self._wire.acquire()
-                task, turn = await self._next()
+                try:
+                    task, turn = await self._next()
+                except BaseException:
+                    self._wire.release()
+                    raise
                 self._flying[task.id] = asyncio.create_task(self._turn(task, turn))
         finally:
             if self._flying:
@@ -123,12 +128,15 @@ class Sender:
         now = self._clock.now()
         self._patience = self._quota.wait(line, now=now) or 3600.0
         await self._tell_above(line)
-        chosen = self._quota.next(line, flying, now=now)
-        task = await self._records.get(chosen.id) if chosen else None
-        if chosen is None or task is None:
+        while chosen := self._quota.next(line, flying, now=now):
+            if task := await self._records.get(chosen.id):
+                break
+            line.remove(chosen)  # it cannot be read, or is gone
+        else:
             return None
         turn = Turn(chosen, load=loads(flying)[chosen.model])
         self._quota.sending(chosen, load=turn.load, now=now)
+        self._served[chosen.owner] = max(self._served.values(), default=0) + 1
         self._records.wake({one.owner for one in line})  # each of them moves up
         return task, turn
 
@@ -139,7 +147,7 @@ class Sender:
         chosen = [one for one in queued if one.id in self._flying]
         flying += [InFlight(owner=one.owner, model=one.model, n=one.n) for one in chosen]
         waiting = [one for one in queued if one.id not in self._flying and one.case != "held"]
-        return in_order(waiting, flying), flying
+        return in_order(waiting, flying, self._served), flying
 
     async def _tell_above(self, line: list[Waiting]) -> None:
         """A task that asks for more than the account takes at once says so."""
@@ -174,6 +182,10 @@ class Sender:
         except FileNotFoundError:
             await self._records.move(task, State.REJECTED, case="reference_gone")
             return
+        except (TypeError, ValueError) as error:  # written by another version
+            log.warning("task %s cannot be read as a request: %s", task.id, error)
+            await self._records.move(task, State.REJECTED, case="unexpected")
+            return
         now = self._clock.wall()
         sending = await self._records.move(
             task, State.SENDING, frm={State.QUEUED}, attempts=task.attempts + 1, sent=now
@@ -181,7 +193,7 @@ class Sender:
         if sending is None:
             return  # cancelled, or another was first
         if self._clock.wall() - now > FRESH:
-            await self._records.move(sending, State.QUEUED, sent=None)
+            await self._records.insist(sending, State.QUEUED, sent=None)
             return
         try:
             answer = await self.account.client.create(payload)
@@ -263,6 +275,9 @@ class Sender:
     async def _again(self, task: Task, error: KlingError) -> None:
         """Nothing was made: back to the queue, and the whole account pauses."""
         if self._in_vain(task, error):
+            if task.resubmitted:  # Kling may have it from the first time
+                await self._unconfirmed(task, error)
+                return
             words = _words(error) | {"case": "expired"}
             await self._records.insist(task, State.EXPIRED, frm=SURE, sent=None, **words)
             return

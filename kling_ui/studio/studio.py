@@ -213,7 +213,9 @@ class Studio:
         if task is None:
             return None
         words = {"case": "cancelled", "detail": ""}
-        return await self.records.move(task, State.CANCELLED, frm={State.QUEUED}, **words)
+        cancelled = await self.records.move(task, State.CANCELLED, frm={State.QUEUED}, **words)
+        self._worker.wake(task.account)  # those behind it may have room now
+        return cancelled
 
     async def release(self, task_id: str, *, owner: str) -> Task | None:
         """Send a task that was held back after a long stop."""

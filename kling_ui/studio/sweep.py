@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import KlingError
-from ..history import Found
+from ..history import DiskTrouble, Found
 from ..task import Answer, State, Task
 from .accounts import Account
 from .backoff import backoff, jittered
@@ -53,8 +53,8 @@ async def sweep(
             for answer in await _marked(reading, clock):
                 await _adopt(account, reading, records, answer, found)
             await records.read(records.history.learn, account.name, SWEPT, True)
-        except KlingError as error:
-            log.info("the account's list could not be read yet (%s)", error)
+        except (KlingError, DiskTrouble) as error:
+            log.info("the account's list could not be taken over yet (%s)", error)
             await clock.sleep(jittered(backoff(attempt, first=5, factor=2, ceiling=600)))
             attempt += 1
 
@@ -62,10 +62,13 @@ async def sweep(
 async def _marked(reading: Reading, clock: Clock) -> list[Answer]:
     """The account's tasks of ours, the oldest first."""
     marked: list[Answer] = []
+    seen: set[str] = set()
     for page in range(1, MOST_PAGES + 1):
         answers = await reading.page(PAGE, number=page)
         marked += [answer for answer in answers if _OURS.fullmatch(answer.external_task_id)]
-        if len(answers) < PAGE:
+        news = {answer.task_id for answer in answers} - seen
+        seen |= news
+        if not news:  # a gateway may hold pages shorter than asked for
             break
     young = [one for one in marked if clock.wall() - one.created_at / 1000 < A_MONTH]
     return sorted(young, key=lambda answer: answer.created_at)

@@ -11,16 +11,18 @@ import asyncio
 import heapq
 import logging
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
 from ..errors import KlingError, NoAnswer, NotFound
+from ..history import DiskTrouble
 from ..task import Answer, State, Task
-from .backoff import jittered
 from .clock import Clock
-from .forecast import LIST_PRICE, LONGEST, PRICE, Forecasts, gap, soonest
+from .forecast import LONGEST
 from .pause import Pause
 from .reading import Reading, found_in
+from .timing import LONGEST_GAP, Timing
 from .watched import (
     A_DAY,
     FORGOTTEN,
@@ -36,8 +38,6 @@ log = logging.getLogger(__name__)
 AT_ONCE = 8  # queries on the wire
 FIRST_PAGE, LONGEST_PAGE = 30, 500  # tasks of the list that are asked for
 SETTLED = 5.0  # seconds after which a task that Kling accepted must stand in its list
-LONGEST_GAP = 30.0  # seconds; what takes longer than believed is paused for by its age
-SILENT = 5.0  # seconds after which a callback that did not come will not come
 MOST_EARLY = 1000  # hints that are remembered until their task is watched
 TOGETHER = 3  # queries that fail one after another are one failure of the gateway
 LONGEST_PAUSE = 30.0  # seconds
@@ -64,11 +64,11 @@ class Watcher:
         self._due: list[tuple[float, str]] = []  # the heap may hold moments that were replanned
         self._list_at: float | None = None
         self._page = FIRST_PAGE
-        self._forecasts = Forecasts()
-        self._reads_list, self._blind = False, 0  # pages in a row that showed none of ours
+        self._timing = Timing(clock)
+        self._reads_list, self._list_failed = False, 0  # times in a row
+        self._blind = 0  # pages in a row that showed none of ours
         self._failures, self._pause = 0, Pause(clock, longest=LONGEST_PAUSE)
         self._early: dict[str, tuple[str, bool]] = {}  # hints at tasks that are still being sent
-        self._told = False  # callbacks arrive: asking is only a net below them
         self._turns: set[asyncio.Task[None]] = set()
         self._sooner, self._wire = asyncio.Event(), asyncio.Semaphore(AT_ONCE)
 
@@ -100,7 +100,7 @@ class Watcher:
         if one is None:
             self._remember(task_id, remote_id, over)
             return
-        self._told = one.told = True
+        self._timing.told = one.told = True
         one.hinted = remote_id or one.hinted
         if one.task.state in UNSURE or (over and one.task.state in WATCHED):
             one.again = one.asking
@@ -118,7 +118,7 @@ class Watcher:
     async def run(self) -> None:
         """Until cancelled."""
         read, history = self._records.read, self._records.history
-        self._forecasts.learn(await read(history.durations, self._account), self._clock.pace)
+        self._timing.recall(await read(history.durations, self._account))
         try:
             while True:
                 wait = self._next_moment() - self._clock.now()
@@ -179,6 +179,7 @@ class Watcher:
         if self._listed(one) and self._together():
             one.due = None
             self._plan_list()
+            self._hurry_list(one)
         else:
             self._set(one, self._delay(one))
 
@@ -207,25 +208,21 @@ class Watcher:
         """A task that joins later is too young to make the next look come sooner."""
         if self._list_at is not None or self._reads_list or not (group := self._group()):
             return
-        youngest = min(group, key=lambda one: -one.born)
-        delay = gap([self._hazard(one) for one in group], price=LIST_PRICE, longest=LONGEST_GAP)
-        pause = self._forecasts.of(youngest.task).pause(youngest.age(self._clock.now()))
-        self._list_at = self._clock.now() + max(soonest(len(group)), delay, pause)
+        self._list_at = self._clock.now() + self._timing.together(group)
         self._sooner.set()
 
-    def _delay(self, one: Watched) -> float:
-        age = one.age(self._clock.now())
-        if one.task.state not in RUNNING or age > A_DAY:
-            able = self._gateway.lookup is not False or self._gateway.listing is not False
-            return jittered(one.patience(self._clock.now(), able=able))
-        delay = gap([self._hazard(one)], price=PRICE, longest=LONGEST_GAP)
-        return max(delay, self._forecasts.of(one.task).pause(age), one.penalty)
+    def _hurry_list(self, one: Watched) -> None:
+        """The look planned may be minutes away, for tasks that are long overdue."""
+        if self._list_at is None or self._list_at - self._clock.now() < LONGEST_GAP:
+            return
+        soon = self._clock.now() + self._delay(one)
+        if soon < self._list_at:
+            self._list_at = soon
+            self._sooner.set()
 
-    def _hazard(self, one: Watched) -> Callable[[float], float]:
-        """Where callbacks come nothing is gained by asking before they are late."""
-        forecast, age = self._forecasts.of(one.task), one.age(self._clock.now())
-        quiet = forecast.late + SILENT if self._told else 0.0
-        return lambda passed: forecast.hazard(age + passed) if age + passed > quiet else 0.0
+    def _delay(self, one: Watched) -> float:
+        able = self._gateway.lookup is not False or self._gateway.listing is not False
+        return self._timing.alone(one, able=able)
 
     # looking
 
@@ -264,15 +261,12 @@ class Watcher:
             one.misses.another(self._clock.now())
         if one.task.case != "not_found" and one.misses.reach(NO_TRACE, self._clock.now()):
             return await self._no_trace(one.task)
-        return one.task
+        return await self._records.get(one.task.id)  # None: nobody wants it any more
 
     async def _absorbed(self, one: Watched, answer: Answer) -> Task | None:
         task = await self._reading.absorb(one.task, answer)
-        if task and task.took is not None:
-            self._forecasts.add(task, task.took / self._clock.pace)
-        ended = answer.updated_at / 1000
-        if task and task.state not in WATCHED and not one.told:
-            self._told &= self._clock.since(ended) < SILENT  # else it ended and none said so
+        if task and task.state not in WATCHED:
+            self._timing.ended(one, task, at=answer.updated_at / 1000)
         return task
 
     async def _unanswered(self, one: Watched, error: KlingError) -> Task | None:
@@ -282,7 +276,8 @@ class Watcher:
         if isinstance(error, NotFound):
             one.misses.another(self._clock.now())
             if one.misses.reach(FORGOTTEN, self._clock.now()):
-                one.task = await self._records.note(one.task, case="forgotten")
+                with suppress(DiskTrouble):  # it will be said another time
+                    one.task = await self._records.note(one.task, case="forgotten")
         else:
             self._failed(error)
         if one.age(self._clock.now()) < A_DAY or one.task.state not in RUNNING:
@@ -307,16 +302,26 @@ class Watcher:
         self._reads_list = True
         try:
             answers = await self._reading.page(self._size(group))
+            self._list_failed = 0
             self._answered()
             await self._read_list(group, answers, asked_at)
         except KlingError as error:
             log.info("the list was not answered (%s)", error)
             self._failed(error)
+            self._list_failed += 1
+            if self._list_failed > 1:
+                self._part(group)
         except Exception:
             log.exception("unexpected while reading the list")
         finally:
             self._reads_list = False
         self._plan_anew()
+
+    def _part(self, group: list[Watched]) -> None:
+        """The list fails again: each of those it served is asked for singly once."""
+        for one in group:
+            if one.due is None and not one.asking and self._tasks.get(one.task.id) is one:
+                self._set(one, 0 if one.errors else self._delay(one))
 
     def _size(self, group: list[Watched]) -> int:
         """It must reach back to the oldest in flight, past what other programs made since."""
@@ -357,7 +362,7 @@ class Watcher:
         if found:
             self._blind = 0
             await self._gateway.learn("listing", True)
-        elif missing:
+        elif missing and not full:
             self._blind += 1
             if self._blind > 1:
                 await self._gateway.learn("listing", False)
@@ -375,5 +380,6 @@ class Watcher:
     def _failed(self, error: KlingError) -> None:
         """Several queries that fail one after another are the gateway's trouble, not the task's."""
         self._failures += 1
-        if not isinstance(error, NoAnswer) or self._failures >= TOGETHER:
+        alone = isinstance(error, NoAnswer) and self._failures < TOGETHER
+        if not alone or error.retry_after:
             self._pause.begin(error.retry_after)
