@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import random
 import signal
 import socket
 import threading
@@ -35,7 +36,29 @@ QUICK = (0.05, 0.1)  # seconds a task takes
 PACE = 0.05  # the worker's waits, of a real one's
 
 
-LONGEST = ("test_studio", "test_endpoints", "test_web")  # these begin first, the rest fills up
+LONGEST = ("test_sequences", "test_studio", "test_endpoints", "test_web")  # these begin first, the rest fills up
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kills", type=int, default=50, help="how often the worker is killed")
+    parser.addoption("--sequences", type=int, default=2000, help="simulated runs of the studio")
+    parser.addoption("--seed", type=int, help="draws the same again")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The processes that share the tests must draw the same: the first one tells the others."""
+    told = getattr(config, "workerinput", {}).get("seed")
+    if config.option.seed is None:
+        config.option.seed = random.SystemRandom().randrange(2**32) if told is None else told
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    node.workerinput["seed"] = node.config.option.seed
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"--seed {config.option.seed}"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import random
+from typing import Any
 
 import httpx
 import pytest
 
+from kling_ui.history import DiskTrouble, NewTask
 from kling_ui.request import ImageRequest
 from kling_ui.studio import Studio
 from kling_ui.task import State, Task
 
-from .sequences.scene import Fate, Scene, Sent, played, press, refused, until
+from .sequences.scene import DAY, URL, Fate, Scene, Sent, played, press, refused, until
 
 SENT = State.SUBMITTED, State.PROCESSING, State.SUCCEEDED
 OTHER = "kling-v1"  # another model than the usual one
@@ -313,10 +315,135 @@ async def test_a_machine_that_slept_before_the_post_does_not_send(
                 scene.loop.passed += next(naps, 0.0)
             return moved
 
-        studio.history.move = nap  # type: ignore[assignment, method-assign]
+        studio.history.move = nap  # type: ignore[method-assign]
         task = await press(studio)
         ended = await until(studio, task)
         states = [state for state, _ in studio.history.transitions(task.id)]
     assert (ended.state, states.count("sending")) == (State.SUCCEEDED, 1 + late)
     assert states[:3] == ["queued", "sending", "queued" if late else "submitted"]
     assert len(scene.wire.of("create")) == 1
+
+
+# what a reviewer found
+
+
+@played()
+async def test_the_line_survives_any_number_of_errors(scene: Scene) -> None:
+    async with scene.studio() as studio:
+        broken = iter([OSError("disk on fire")] * 10)
+        free = studio.folder.free
+
+        def sometimes() -> int:
+            if error := next(broken, None):
+                raise error
+            return free()
+
+        studio.folder.free = sometimes  # type: ignore[method-assign]
+        await until(studio, await press(studio), State.SUCCEEDED, within=3600)
+
+
+@played()
+async def test_a_row_that_cannot_be_read_does_not_block_the_line(scene: Scene) -> None:
+    async with scene.studio() as studio:
+        bad = NewTask(
+            owner="x", account="kling", nonce="1", external_task_id="e", request={"prompt": "x"}
+        )
+        task, _ = studio.history.add(bad)
+        studio.history._database.read("UPDATE task SET remote_pictures='{' WHERE id=?", task.id)
+        await until(studio, await press(studio), State.SUCCEEDED, within=3600)
+
+
+@played()
+async def test_a_request_of_another_version_does_not_block_the_line(scene: Scene) -> None:
+    async with scene.studio() as studio:
+        bad = NewTask(
+            owner="x",
+            account="kling",
+            nonce="1",
+            external_task_id="e",
+            request={"prompt": "x", "later": 1},
+        )
+        studio.history.add(bad)
+        await until(studio, await press(studio), State.SUCCEEDED, within=3600)
+
+
+@played(quota=4)
+async def test_one_above_the_limit_does_not_hold_up_the_account(scene: Scene) -> None:
+    async with scene.studio() as studio:
+        await press(studio, "big", n=6)
+        late = []
+        for k in range(20):
+            await asyncio.sleep(97)
+            begun = scene.now
+            task = await press(studio, f"other {k}", model_name="kling-v1")
+            await until(studio, task, State.SUBMITTED, State.PROCESSING, State.SUCCEEDED)
+            late.append(round(scene.entered(task, State.SUBMITTED) - begun, 1))
+        assert max(late) < 5
+
+
+@played(quota=5)
+async def test_a_cancel_makes_room_for_the_next(scene: Scene) -> None:
+    async with scene.studio() as studio:
+        for t in [await press(studio, f"teach {k}") for k in range(6)]:
+            await until(studio, t, State.SUCCEEDED)
+        scene.lasting = 50.0
+        running = [await press(studio, f"run {k}", n=2) for k in range(2)]
+        for t in running:
+            await until(studio, t, State.SUBMITTED)
+        big = await press(studio, "big", n=3)
+        small = await press(studio, "small", n=1)
+        await asyncio.sleep(1)
+        assert scene.row(small).state is State.QUEUED
+        await studio.cancel(big.id, owner=big.owner)
+        await until(studio, small, State.SUBMITTED, State.PROCESSING, within=2)
+
+
+@played()
+async def test_a_machine_that_slept_and_has_a_full_disk_sends_later(scene: Scene) -> None:
+    async with scene.studio() as studio:
+        move = studio.history.move
+        full = iter([1])
+
+        def sleepy(task_id: str, to: State, **named: Any) -> Task | None:
+            if to is State.QUEUED and next(full, None):
+                raise DiskTrouble("full")
+            done = move(task_id, to, **named)
+            if to is State.SENDING and scene.now < 10:
+                scene.loop.passed += 20
+            return done
+
+        studio.history.move = sleepy  # type: ignore[method-assign]
+        await until(studio, await press(studio), State.SUCCEEDED, within=600)
+
+
+@played()
+async def test_what_was_sent_once_never_ends_as_never_sent(scene: Scene) -> None:
+    """Kling shows up with the first one after the second could not be sent."""
+    lost: list[Sent] = []
+
+    def script(sent: Sent) -> Fate:
+        if sent.kind == "create":
+            lost.append(sent)
+            return "timeout before" if len(lost) == 1 else "connect"
+        return None
+
+    scene.wire.script = script
+    async with scene.studio() as studio:
+        studio.history.learn(URL, "lookup", True)
+    async with scene.studio(resubmit=True) as studio:
+        task = await press(studio)
+        await asyncio.sleep(400)
+        await scene.other.create(lost[0].body)  # the network delivers it late
+        await asyncio.sleep(3600)
+        await until(studio, task, State.SUCCEEDED, within=DAY)
+
+
+@played(quota=1)
+async def test_one_place_goes_round(scene: Scene) -> None:
+    async with scene.studio() as studio:
+        many = [await press(studio, f"fox {k}", owner="greedy") for k in range(20)]
+        await until(studio, many[1], State.SUCCEEDED)
+        single = await press(studio, "one", owner="modest")
+        await until(studio, single, State.SUCCEEDED)
+        gone = [task for task in many if scene.row(task).state is not State.QUEUED]
+        assert len(gone) <= 5

@@ -544,14 +544,14 @@ async def test_a_loop_that_breaks_begins_anew(
     server = kling()
     async with studio(server.url) as one:
         broken = iter([OSError("disk on fire")])
-        queued = one.history.queued
+        waiting = one.history.waiting
 
         def sometimes(*values: Any, **named: Any) -> Any:
             if error := next(broken, None):
                 raise error
-            return queued(*values, **named)
+            return waiting(*values, **named)
 
-        monkeypatch.setattr(one.history, "queued", sometimes)
+        monkeypatch.setattr(one.history, "waiting", sometimes)
         assert (await reaches(one, await submitted(one))).state is State.SUCCEEDED
 
 

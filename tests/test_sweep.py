@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
+from kling_ui.history import DiskTrouble
 from kling_ui.studio.sweep import external_id
 from kling_ui.task import State
 
@@ -130,3 +132,40 @@ async def test_a_second_page_that_fails_is_no_end(scene: Scene) -> None:
     assert await kept(scene) == names[::-1]
     assert {sent.size for sent in scene.wire.of("list")} == {500}
     assert max(sent.page for sent in scene.wire.of("list")) >= 2
+
+
+# what a reviewer found
+
+
+@played()
+async def test_the_sweep_is_patient_with_a_full_disk(scene: Scene) -> None:
+    async with scene.studio() as studio:
+        await until(studio, await press(studio), State.SUCCEEDED)
+    scene.lose_disk()
+    begun = scene.now
+    async with scene.studio() as studio:
+
+        def full(*_: object, **__: object) -> None:
+            raise DiskTrouble("full")
+
+        studio.history.adopt = full  # type: ignore[method-assign]
+        await asyncio.sleep(600)
+    assert len(scene.wire.of("list", since=begun)) < 30
+
+
+@played()
+async def test_pages_may_be_shorter_than_asked_for(scene: Scene) -> None:
+    await scene.made_elsewhere(1, external_task_id=external_id(OWNER))
+    await scene.made_elsewhere(250)
+    api = scene.app.state.simulator._api
+
+    def capped(request: Any) -> Any:
+        tasks = api._ledger.of(api._account(request))
+        page = int(request.query_params["pageNum"])
+        shown = tasks[(page - 1) * 100 : page * 100]
+        return [api._described(task, request, scene.loop.wall()) for task in shown]
+
+    api._page = capped
+    async with scene.studio() as studio:
+        await asyncio.sleep(60)
+        assert await studio.tasks(owner=OWNER)

@@ -12,6 +12,7 @@ from itertools import pairwise
 import httpx
 import pytest
 
+from kling_ui.history import DiskTrouble
 from kling_ui.studio import Hint, Studio
 from kling_ui.task import State, Task
 
@@ -308,10 +309,10 @@ async def test_ten_quick_not_founds_are_not_ten_minutes(scene: Scene) -> None:
 async def test_reads_that_are_throttled_pause_as_asked(
     scene: Scene, asked: str, least: float, most: float
 ) -> None:
-    header = {"Retry_After": asked} if asked else {}
+    throttle = refused(1302, Retry_After=asked) if asked else refused(1302)
     scene.lasting = 200.0
     scene.wire.script = lambda sent: (
-        refused(1302, **header) if sent.kind == "get" and 10 < scene.now < 400 else None
+        throttle if sent.kind == "get" and 10 < scene.now < 400 else None
     )
     async with scene.studio() as studio:
         tasks = [await press(studio)]
@@ -447,8 +448,7 @@ async def test_two_answers_however_far_apart_are_not_three(scene: Scene) -> None
             await asyncio.sleep(150)
             lost.gets = None
             await studio.look(task.id, owner=OWNER)
-            while scene.wire.of("get")[-1].status != 400 or scene.wire.sent[-1].status is None:
-                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.06)
             lost.gets = "502 before"
             await asyncio.sleep(1)
             assert scene.row(task).case == case
@@ -607,3 +607,115 @@ async def test_where_callbacks_come_hardly_anything_is_asked(scene: Scene) -> No
             assert (await delays(scene, [task]))[0] < 0.3
             if turn:
                 assert len(scene.wire.looks(since=begun)) == 1
+
+
+# what a reviewer found
+
+
+@pytest.mark.parametrize("status", [500, 403, 401])
+@played()
+async def test_a_list_that_always_fails_keeps_nobody_waiting(scene: Scene, status: int) -> None:
+    scene.wire.script = lambda sent: (
+        httpx.Response(status, content=b"no") if sent.kind == "list" else None
+    )
+    async with scene.studio() as studio:
+        tasks = [await press(studio, f"fox {k}") for k in range(3)]
+        for task in tasks:
+            await until(studio, task, State.SUCCEEDED, within=120)
+
+
+@played()
+async def test_a_busy_account_is_not_taken_for_one_without_a_list(scene: Scene) -> None:
+    scene.lasting = 60.0
+    async with scene.studio() as studio:
+        tasks = [await press(studio, f"fox {k}") for k in range(3)]
+        await asyncio.sleep(2)
+        await scene.made_elsewhere(300)
+        for task in tasks:
+            await until(studio, task, State.SUCCEEDED, within=1200)
+        assert studio.history.learned(URL)["listing"].value is True
+
+
+@played()
+async def test_a_new_one_does_not_wait_for_two_slow_ones(scene: Scene) -> None:
+    async with scene.studio() as studio:
+        scene.lasting = 3 * 3600.0
+        await pressed(studio, 2)
+        await asyncio.sleep(5400)
+        scene.lasting = 9.0
+        late = []
+        for k in range(5):
+            await asyncio.sleep(100)
+            task = await until(studio, await press(studio, f"young {k}"), State.SUCCEEDED)
+            late.append(scene.entered(task, State.SAVING) - await scene.ended(task))
+        assert max(late) < 5
+
+
+@played()
+async def test_a_lookup_that_is_throttled_pauses_too(scene: Scene) -> None:
+    scene.wire.script = lambda sent: (
+        "timeout before" if sent.kind == "create" else refused(1302, Retry_After="30")
+    )
+    async with scene.studio() as studio:
+        await press(studio)
+        await asyncio.sleep(300)
+    at = [one.at for one in scene.wire.looks() if one.size != 500]
+    assert min(b - a for a, b in pairwise(at)) >= 30
+
+
+@played()
+async def test_forgotten_on_a_full_disk_is_still_watched(scene: Scene) -> None:
+    gone = True
+    scene.lasting = 3600.0
+    scene.wire.script = lambda sent: not_found() if sent.kind == "get" and gone else None
+    async with scene.studio() as studio:
+        task = await press(studio)
+        await asyncio.sleep(30)
+        note = studio.history.note
+
+        def full(*_: object, **__: object) -> None:
+            raise DiskTrouble("full")
+
+        studio.history.note = full  # type: ignore[method-assign]
+        await asyncio.sleep(1200)
+        studio.history.note = note  # type: ignore[method-assign]
+        gone = False
+        await until(studio, task, State.SUCCEEDED, within=4 * 3600)
+
+
+@played(listing=False)
+async def test_a_missing_list_is_tried_again_in_a_long_run(scene: Scene) -> None:
+    async with scene.studio() as studio:
+        for _ in range(3):
+            tasks = [await press(studio, f"fox {k}") for k in range(3)]
+            for task in tasks:
+                await until(studio, task, State.SUCCEEDED)
+            await asyncio.sleep(DAY)
+    assert scene.wire.of("list")[-1].at > DAY
+
+
+@played()
+async def test_a_deleted_one_is_asked_about_no_more(scene: Scene) -> None:
+    scene.wire.script = lambda sent: "timeout before" if sent.kind == "create" else None
+    async with scene.studio() as studio:
+        task = await press(studio)
+        await until(studio, task, State.UNCONFIRMED)
+        await asyncio.sleep(60)
+        await studio.delete(task.id, owner=OWNER)
+        await asyncio.sleep(3600)
+        begun = scene.now
+        await asyncio.sleep(DAY / 2)
+        assert not scene.wire.looks(since=begun)
+
+
+@played()
+async def test_a_gateway_that_is_down_says_for_how_long(scene: Scene) -> None:
+    scene.lasting = 100.0
+    scene.wire.script = lambda sent: (
+        httpx.Response(503, headers={"Retry-After": "30"}) if sent.kind in ("get", "list") else None
+    )
+    async with scene.studio() as studio:
+        await press(studio)
+        await asyncio.sleep(300)
+    at = [round(one.at, 1) for one in scene.wire.looks() if one.size != 500]
+    assert min(b - a for a, b in pairwise(at)) >= 30

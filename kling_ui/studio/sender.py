@@ -66,6 +66,7 @@ class Sender:
         self._clock, self._callbacks = clock, callbacks
         self._quota = Quota({}, now=0)
         self._flying: dict[str, asyncio.Task[None]] = {}
+        self._turns: dict[str, Turn] = {}  # of those that fly
         self._work, self._wire = asyncio.Event(), asyncio.Semaphore(AT_ONCE)
         self._pause = Pause(clock, longest=LONGEST_PAUSE)
         self._trying_since: dict[str, float] = {}
@@ -87,6 +88,7 @@ class Sender:
                 except BaseException:
                     self._wire.release()
                     raise
+                self._turns[task.id] = turn
                 self._flying[task.id] = asyncio.create_task(self._turn(task, turn))
         finally:
             if self._flying:
@@ -171,7 +173,7 @@ class Sender:
             log.exception("task %s: could not be sent", task.id)
             self._pause.begin()
         finally:
-            del self._flying[task.id]
+            del self._flying[task.id], self._turns[task.id]
             self._wire.release()
             self.wake()
 
@@ -232,9 +234,11 @@ class Sender:
         match error:
             case NotSent() | TooFast():
                 if error.code == PARALLEL:
-                    await self._learn(turn, self._quota.refused)
+                    await self._learn(await self._overtaken(turn), self._quota.refused)
                 await self._again(task, error)
             case Refused() if self._ours_exists(task, error):
+                await self._unconfirmed(task, error)
+            case Refused() if task.resubmitted:  # it says nothing of the first time
                 await self._unconfirmed(task, error)
             case Refused():
                 self._answered(task)
@@ -251,6 +255,13 @@ class Sender:
         accepted after all."""
         ours = task.resubmitted or not task.request.get("external_task_id")
         return ours and "already exists" in error.detail
+
+    async def _overtaken(self, turn: Turn) -> Turn:
+        """Creates arrive in any order: what Kling has accepted since, it takes at once."""
+        flying = await self._records.read(self._records.history.in_flight, self.account.name)
+        model = turn.task.model
+        unsure = sum(one.task.n for one in self._turns.values() if one.task.model == model)
+        return replace(turn, load=max(turn.load, loads(flying)[model] - unsure))
 
     def _answered(self, task: Task) -> None:
         self._pause.over()

@@ -208,10 +208,13 @@ class Studio:
         return None
 
     async def cancel(self, task_id: str, *, owner: str) -> Task | None:
-        """Only before it is sent; None when it was too late."""
+        """Only before it is sent; None when it was too late. One that was sent before, and is to
+        be sent again by itself, stays unconfirmed."""
         task = await self.task(task_id, owner=owner)
         if task is None:
             return None
+        if task.resubmitted:
+            return await self._worker.hold_back(task)
         words = {"case": "cancelled", "detail": ""}
         cancelled = await self.records.move(task, State.CANCELLED, frm={State.QUEUED}, **words)
         self._worker.wake(task.account)  # those behind it may have room now

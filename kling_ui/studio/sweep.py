@@ -51,7 +51,7 @@ async def sweep(
     while SWEPT not in await records.read(records.history.learned, account.name):
         try:
             for answer in await _marked(reading, clock):
-                await _adopt(account, reading, records, answer, found)
+                await _adopt(account, reading, records, answer, found, now=clock.wall())
             await records.read(records.history.learn, account.name, SWEPT, True)
         except (KlingError, DiskTrouble) as error:
             log.info("the account's list could not be taken over yet (%s)", error)
@@ -70,7 +70,7 @@ async def _marked(reading: Reading, clock: Clock) -> list[Answer]:
         seen |= news
         if not news:  # a gateway may hold pages shorter than asked for
             break
-    young = [one for one in marked if clock.wall() - one.created_at / 1000 < A_MONTH]
+    young = [one for one in marked if clock.since(one.created_at / 1000) < A_MONTH]
     return sorted(young, key=lambda answer: answer.created_at)
 
 
@@ -80,9 +80,11 @@ async def _adopt(
     records: Records,
     answer: Answer,
     found: Callable[[Task], None],
+    *,
+    now: float,
 ) -> None:
     owner = _OURS.fullmatch(answer.external_task_id)
-    created = answer.created_at / 1000
+    created = answer.created_at / 1000 or now
     task = await records.adopt(
         Found(
             owner=f"~{owner[1]}" if owner else "",

@@ -274,6 +274,7 @@ class Watcher:
         log.info("task %s: no answer to a query (%s)", one.task.id, error)
         one.errors += 1
         if isinstance(error, NotFound):
+            self._answered()
             one.misses.another(self._clock.now())
             if one.misses.reach(FORGOTTEN, self._clock.now()):
                 with suppress(DiskTrouble):  # it will be said another time
@@ -341,7 +342,8 @@ class Watcher:
 
     async def _read(self, one: Watched, answer: Answer) -> None:
         """What the list says of one task."""
-        if answer.status == one.task.remote_status and one.age(self._clock.now()) < A_DAY:
+        known = answer.status == one.task.remote_status and one.task.case != "forgotten"
+        if known and one.age(self._clock.now()) < A_DAY:
             return
         one.asking, now = True, None
         try:

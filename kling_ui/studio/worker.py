@@ -125,6 +125,15 @@ class Worker:
         self.wake(task.account)
         return again
 
+    async def hold_back(self, task: Task) -> Task | None:
+        """Not again, although Kling has no trace of it."""
+        held = await self.records.move(
+            task, State.UNCONFIRMED, frm={State.QUEUED}, case="not_found", detail=""
+        )
+        if held:
+            self.take(held)
+        return held
+
     # its life
 
     @asynccontextmanager
