@@ -97,6 +97,18 @@ def test_a_press_that_comes_again_after_a_delete_makes_no_second_task(history: H
     assert (again.id, again.state, fresh) == (task.id, State.CANCELLED, False)
 
 
+def test_a_press_that_comes_again_after_its_row_went_bad_makes_no_second_task(
+    history: History, path: Path
+) -> None:
+    added(history, nonce="press")
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("UPDATE task SET request='{'")
+        db.commit()
+    with pytest.raises(AlreadyUsed):
+        history.add(new(nonce="press"))
+    assert len(history._database.read("SELECT 1 FROM task")) == 1
+
+
 def test_two_owners_may_press_with_the_same_nonce(history: History) -> None:
     ann, bob = (added(history, owner=owner, nonce="press") for owner in ("ann", "bob"))
     assert ann.id != bob.id
@@ -343,18 +355,29 @@ def test_a_task_that_is_over_or_unconfirmed_can_be_deleted(history: History, sta
     assert history.get(task.id) is None
 
 
-def test_of_a_discard_and_a_late_answer_one_wins(history: History) -> None:
+def test_of_a_discard_and_a_late_answer_one_wins(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Else a task that turned out to be paid for would be thrown away."""
-    for _ in range(50):
-        task = moved(history, added(history), State.UNCONFIRMED)
-        discarded, found = together(
-            [
-                lambda id=task.id: history.delete(id, owner="ann"),
-                lambda id=task.id: history.move(id, State.SUBMITTED, frm={State.UNCONFIRMED}),
-            ]
-        )
-        assert (discarded is None) is not (found is None)
-        assert history.get(task.id) == found
+    task = moved(history, added(history), State.UNCONFIRMED)
+    found: list[Task | None] = []
+    answer = threading.Thread(
+        target=lambda: found.append(history.move(task.id, State.SUBMITTED, frm={State.UNCONFIRMED}))
+    )
+    get = history.get
+
+    def get_and_be_interrupted(*values: Any, **named: Any) -> Task | None:
+        seen = get(*values, **named)
+        monkeypatch.setattr(history, "get", get)
+        answer.start()
+        answer.join(timeout=0.3)
+        return seen
+
+    monkeypatch.setattr(history, "get", get_and_be_interrupted)
+    discarded = history.delete(task.id, owner="ann")
+    answer.join(timeout=10)
+    assert (discarded is None) is not (found == [None])
+    assert get(task.id) == found[0]
 
 
 def test_no_word_of_a_deleted_task_is_left_on_the_disk(history: History, path: Path) -> None:
@@ -492,7 +515,7 @@ def test_a_kill_in_the_middle_of_writing_loses_no_row_that_was_added(path: Path,
         alive, gone, _ = history.since("ann", 0, limit=10**6)
         assert {*told} <= {*gone, *(task.id for task in alive)}
         assert all(history.transitions(task.id)[-1][0] == task.state for task in alive)
-        assert added(history).revision > max(task.revision for task in alive)
+        assert added(history).revision > max((task.revision for task in alive), default=0)
 
 
 FULL_DISK = """

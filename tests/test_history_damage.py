@@ -226,6 +226,16 @@ def test_a_row_that_cannot_be_read_is_not_saved(path: Path) -> None:
     assert sound(path)
 
 
+def test_a_row_with_an_absurd_number_does_not_keep_the_program_from_starting(path: Path) -> None:
+    with closing(History(path)) as history:
+        good, bad = added(history), added(history)
+    raw(path, "rowid=1152921504606846976", bad)
+    overwrite(path, 0, b"garbage" * 10)
+    program = "import sys, pathlib, kling_ui.history as h; h.History(pathlib.Path(sys.argv[1]))"
+    subprocess.run([sys.executable, "-c", program, str(path)], cwd=ROOT, check=True, timeout=20)
+    assert [task.id for task in tasks_of(path)] == [good.id]
+
+
 def test_a_deleted_task_stays_deleted_and_known(path: Path) -> None:
     with closing(History(path)) as history:
         task = moved(history, added(history), State.FAILED, remote_id="123")
@@ -310,10 +320,12 @@ def test_without_its_log_a_history_is_older_but_sound(damaged: Path, tmp_path: P
         assert added(history)
 
 
+@pytest.mark.parametrize("looking", [False, True])
 @pytest.mark.parametrize("kept", ["-wal", ""])
 def test_a_history_killed_before_its_log_was_emptied_is_saved_with_it(
-    damaged: Path, kept: str, tmp_path: Path
+    damaged: Path, kept: str, looking: bool, tmp_path: Path
 ) -> None:
+    """Also while another program looks into it, which keeps the log where it is."""
     copy = tmp_path / "killed" / "history.db"
     copy.parent.mkdir()
     with closing(History(damaged)) as history:
@@ -321,10 +333,12 @@ def test_a_history_killed_before_its_log_was_emptied_is_saved_with_it(
         for ending in {"", kept}:
             shutil.copy(f"{damaged}{ending}", f"{copy}{ending}")
     spoil_page_of(copy, b"fox 1000 ", b"\xff")
-    with closing(History(copy)) as history:
-        assert history.set_aside
-        assert (history.get(late.id) is not None) is bool(kept)
-        assert history.salvaged >= MANY - 14
+    with closing(sqlite3.connect(copy if looking else ":memory:")) as other:
+        other.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+        with closing(History(copy)) as history:
+            assert history.set_aside
+            assert (history.get(late.id) is not None) is bool(kept)
+            assert history.salvaged >= MANY - 14
 
 
 def test_an_earlier_damaged_file_is_never_overwritten(path: Path) -> None:
@@ -434,6 +448,23 @@ def test_a_full_disk_at_opening_is_no_damage(path: Path, room: int) -> None:
     with closing(History(path)) as history:
         assert (history.set_aside, history.fresh) == (None, False)
         assert history.get("old")
+
+
+def test_trouble_with_the_disk_while_saving_moves_nothing(
+    damaged: Path, many: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overwrite(damaged, 0, b"garbage" * 10)
+    connect = sqlite3.connect
+
+    def of_the_copy_read_only(path: Any, **values: Any) -> sqlite3.Connection:
+        how = "mode=ro" if Path(path).name == "damaged" else "mode=rwc"
+        return connect(f"file:{path}?{how}", uri=True, **values)
+
+    with monkeypatch.context() as patched, pytest.raises(DiskTrouble):
+        patched.setattr(sqlite3, "connect", of_the_copy_read_only)
+        History(damaged)
+    assert files(damaged) == {"history.db"}
+    assert tasks_of(damaged) == tasks_of(many)
 
 
 # bad rows
@@ -623,6 +654,7 @@ def test_where_no_log_is_possible_the_journal_is_as_safe(
             task = moved(history, added(history), State.FAILED)
             assert history.delete(task.id, owner="ann")
             assert added(history)
+            assert all_in(path)  # another may look
     assert len(all_in(path)) == 2
 
 
@@ -649,3 +681,13 @@ def test_a_history_moves_to_such_a_volume_with_its_log_and_back(
     with closing(History(moved_to)) as history:
         assert history._database.read("PRAGMA journal_mode")[0][0] == "wal"
         assert history.newest("ann", limit=9) == [second, first]
+
+
+def test_damage_is_mended_on_such_a_volume_too(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(History(path)) as history:
+        task = added(history)
+    overwrite(path, 0, b"garbage" * 10)
+    elsewhere(monkeypatch, "vfs=unix-dotfile")
+    with closing(History(path)) as history:
+        assert history.salvaged == 1
+        assert history.get(task.id)

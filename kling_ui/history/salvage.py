@@ -18,8 +18,7 @@ MAGIC = b"SQLite format 3\0"
 HEADER = 100  # bytes before the root of the schema
 FILES = ("-wal", "-shm", "-journal", "")
 TABLES = ("task", "picture", "transition", "learned")
-BEYOND = 10_000  # rows looked for after the last one that was found
-MOST = 1_000_000  # a row's number above this is damage itself
+SMALLEST = 40  # bytes of a row; a number of a row beyond what the file can hold is damage itself
 
 # What was queued may have been sent after all: the page asks. What was swept has holes again.
 AFTERWARDS = """
@@ -62,16 +61,15 @@ def _set_aside(path: Path, now: float) -> Path:
 
 
 def _salvage(path: Path, folder: Path) -> int:
-    copy = folder / "damaged"
+    size = 0
     for ending in FILES:
         with suppress(FileNotFoundError):
-            shutil.copyfile(path.with_name(path.name + ending), folder / f"damaged{ending}")
+            size += shutil.copyfile(f"{path}{ending}", folder / f"damaged{ending}").stat().st_size
     with closing(Database(folder / "new")) as new:
-        new.empty_log()
-        _mend_header(copy, folder / "new")
-        with closing(sqlite3.connect(copy, isolation_level=None)) as damaged, new.writing() as db:
-            _take_over(damaged, db)
-        new.empty_log()
+        _mend_header(folder / "damaged", folder / "new")
+        with closing(_opened(folder / "damaged")) as damaged, new.writing() as db:
+            _take_over(damaged, db, most=size // SMALLEST)
+        new.empty_log()  # closing would do it too, but not tell when it fails
         return int(new.read("SELECT count(*) AS n FROM task WHERE deleted=0")[0]["n"])
 
 
@@ -85,11 +83,18 @@ def _mend_header(copy: Path, sound: Path) -> None:
             file.write(header)
 
 
-def _take_over(damaged: sqlite3.Connection, db: sqlite3.Connection) -> None:
-    damaged.row_factory = sqlite3.Row
-    damaged.execute("PRAGMA writable_schema=ON")  # else a file that is too short is not read at all
+def _opened(copy: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(copy, isolation_level=None)
+    db.row_factory = sqlite3.Row
+    db.execute("PRAGMA locking_mode=EXCLUSIVE")  # needs no memory that a volume may not share
+    db.execute("PRAGMA writable_schema=ON")  # else a file that is too short is not read at all
+    return db
+
+
+def _take_over(damaged: sqlite3.Connection, db: sqlite3.Connection, *, most: int) -> None:
     for table in TABLES:
-        for row in _rows(damaged, table, _columns(damaged, table) & _columns(db, table)):
+        columns = _columns(damaged, table) & _columns(db, table)
+        for row in _rows(damaged, table, columns, most) if columns else ():
             with suppress(sqlite3.IntegrityError):
                 insert(db, table, dict(row))
                 if table == "task":
@@ -114,25 +119,19 @@ def _columns(db: sqlite3.Connection, table: str) -> set[str]:
     return set()
 
 
-def _rows(db: sqlite3.Connection, table: str, columns: set[str]) -> Iterator[sqlite3.Row]:
-    """Every row that can be read: forwards until that breaks, backwards until that breaks, then
-    one by one in between."""
-    if not columns:
-        return
+def _rows(
+    db: sqlite3.Connection, table: str, columns: set[str], most: int
+) -> Iterator[sqlite3.Row]:
+    """Every row that can be read, each looked up by itself: what is broken hides no other."""
     names = ", ".join(f'"{name}"' for name in sorted(columns))
-    select = f"SELECT rowid AS rowid, {names} FROM {table}"
-    seen: set[int] = set()
-    for order in ("ASC", "DESC"):
+    last = most
+    with _as_far_as_it_goes():
+        last = db.execute(f"SELECT max(rowid) FROM {table}").fetchone()[0] or 0
+    for number in range(1, min(last, most) + 1):
         with _as_far_as_it_goes():
-            for row in db.execute(f"{select} ORDER BY rowid {order}"):
-                if row["rowid"] not in seen:
-                    seen.add(row["rowid"])
-                    yield row
-            return
-    for number in range(1, min(max(seen, default=0) + BEYOND, MOST)):
-        if number not in seen:
-            with _as_far_as_it_goes():
-                yield from db.execute(f"{select} WHERE rowid=?", (number,))
+            yield from db.execute(
+                f"SELECT rowid AS rowid, {names} FROM {table} WHERE rowid=?", (number,)
+            )
 
 
 def _drop_if_unreadable(db: sqlite3.Connection, rowid: int) -> None:

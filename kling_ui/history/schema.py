@@ -107,7 +107,7 @@ def check(db: sqlite3.Connection) -> bool:
         )
     found = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if found != "ok":
-        raise Damaged(found)
+        raise Damaged(" ".join(found.split()))
     tables = {row[0] for row in db.execute("SELECT name FROM sqlite_schema WHERE type='table'")}
     ours = tables >= _FIRST_TABLES if version else not tables
     if not ours:

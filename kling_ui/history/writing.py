@@ -171,9 +171,13 @@ class Writer(Reader):
 
     def learn(self, scope: str, name: str, value: Any) -> None:
         """Write down a fact (see `learned`), over an older one of the same name."""
-        row = {"scope": scope, "name": name, "value": json.dumps(value), "at": self._clock()}
+        fact = (scope, name, json.dumps(value), self._clock())
         with self._database.writing() as db:
-            insert(db, "learned", row, verb="INSERT OR REPLACE")
+            db.execute(
+                "INSERT INTO learned (scope, name, value, at) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET value=excluded.value, at=excluded.at",
+                fact,
+            )
 
 
 def _next_revision(db: sqlite3.Connection) -> int:
