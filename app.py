@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from kling_ui.catalog import DEMO_HOST
 from kling_ui.client import BearerAuth, KlingClient, auth_of
-from kling_ui.history import History
+from kling_ui.history import DiskTrouble, History, TooNew
 from kling_ui.pictures import Downloader, PictureFolder
 from kling_ui.settings import Secret, Settings, quiet_gradio
 from kling_ui.simulator import Options, build
@@ -154,7 +154,11 @@ def main() -> None:
     tell(settings)
     with lock:
         forget_old_uploads(settings.data_dir / "uploads")
-        launch(settings, open_studio(settings))
+        try:
+            studio = open_studio(settings)
+        except (TooNew, DiskTrouble, OSError) as error:
+            sys.exit(f"The history in {settings.data_dir} cannot be opened: {error}")
+        launch(settings, studio)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,8 @@ QUICK = (0.05, 0.1)  # seconds a task takes
 PACE = 0.05  # the worker's waits, of a real one's
 
 
-LONGEST = ("test_sequences", "test_studio", "test_endpoints", "test_web")  # these begin first, the rest fills up
+# these begin first, the rest fills up
+LONGEST = ("test_sequences", "test_kills", "test_studio", "test_endpoints", "test_web")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -6,8 +6,10 @@ import asyncio
 import hashlib
 import json
 import os
+import sqlite3
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -705,3 +707,22 @@ async def test_the_oldest_task_goes_first_after_a_pause(
             assert (await reaches(one, task)).state is State.SUCCEEDED
     posts = [call for call in server.calls if call.method == "POST" and call.status == 200]
     assert [call.external_task_id for call in posts] == [task.external_task_id for task in tasks]
+
+
+async def test_pictures_whose_rows_were_damaged_are_found_on_the_disk(
+    kling: Start, studio: Open, tmp_path: Path
+) -> None:
+    server = kling()
+    async with studio(server.url) as one:
+        before = await reaches(one, await submitted(one, n=2))
+    path = tmp_path / "history.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("DELETE FROM picture")
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with path.open("r+b") as file:
+        file.write(b"garbage")
+    async with studio(NOWHERE) as one:
+        after = await reaches(one, before)
+        assert one.notice and "history.db.damaged" in one.notice.en
+    assert after.state is State.SUCCEEDED
+    assert after.pictures == before.pictures

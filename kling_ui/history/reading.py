@@ -91,16 +91,15 @@ class Reader:
             )
         )
 
-    def queued(self, account: str, *, limit: int) -> list[Task]:
-        """What waits to be sent, oldest first; without what was held back after a long stop."""
+    def without_pictures(self) -> list[Task]:
+        """Successes that lack the row of a picture which Kling had made."""
         return self._tasks(
             self._database.read(
-                "SELECT * FROM task INDEXED BY task_open WHERE deleted=0 AND state=?"
-                " AND account=? AND \"case\"!='held' AND json_valid(request)"
-                " ORDER BY created, rowid LIMIT ?",
-                State.QUEUED,
-                account,
-                limit,
+                "SELECT * FROM task WHERE deleted=0 AND state=?"
+                " AND CASE WHEN json_valid(remote_pictures)"
+                " THEN json_array_length(remote_pictures) ELSE 0 END >"
+                " (SELECT COUNT(*) FROM picture WHERE task_id=task.id AND NOT watermarked)",
+                State.SUCCEEDED,
             )
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import io
 import os
 import re
@@ -95,6 +96,14 @@ class PictureFolder:
                 part.unlink(missing_ok=True)
         self._render_soon(kept.file)
         return kept
+
+    async def find(self, picture_id: str) -> Kept | None:
+        """A picture that was kept before, if it is there and sound."""
+        for original in (self._originals / f"{picture_id}.{end}" for end in _SUFFIXES.values()):
+            with contextlib.suppress(OSError, NotFetched):
+                async with self._turns:
+                    return await asyncio.to_thread(_found, original)
+        return None
 
     @contextlib.contextmanager
     def _arrival(self) -> Iterator[None]:
@@ -196,14 +205,7 @@ class PictureFolder:
         )
         original = self._originals / f"{picture_id}.{_SUFFIXES[kind]}"
         await asyncio.to_thread(_put, part, original)
-        return Kept(
-            file=original.name,
-            media_type=f"image/{kind.lower()}",
-            bytes=fetched.bytes,
-            sha256=fetched.sha256,
-            width=image.width,
-            height=image.height,
-        )
+        return _described(original, kind, image, fetched)
 
     def _render_anew(self, original: Path) -> None:
         try:
@@ -248,6 +250,25 @@ def _write(path: Path, data: bytes) -> None:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _described(original: Path, kind: str, image: Image.Image, fetched: Fetched) -> Kept:
+    return Kept(
+        file=original.name,
+        media_type=f"image/{kind.lower()}",
+        bytes=fetched.bytes,
+        sha256=fetched.sha256,
+        width=image.width,
+        height=image.height,
+    )
+
+
+def _found(original: Path) -> Kept:
+    """Raises OSError where it is not there, and NotFetched where it is no whole picture."""
+    kind, image = _verified(original)
+    data = original.read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    return _described(original, kind, image, Fetched(len(data), digest))
 
 
 def _put(part: Path, original: Path) -> None:

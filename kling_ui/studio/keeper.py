@@ -126,13 +126,15 @@ class Keeper:
         self, task: Task, account: Account, place: Place, url: str
     ) -> KlingError | OSError | None:
         async with self._downloads:
+            name = _picture_id(task, place)
             try:
-                kept = await self._folder.keep(
-                    url, downloader=account.downloader, picture_id=_picture_id(task, place)
+                # a crash, or a damaged history, may have left the file without its row
+                kept = await self._folder.find(name) or await self._folder.keep(
+                    url, downloader=account.downloader, picture_id=name
                 )
             except (KlingError, OSError) as error:
-                name = error if isinstance(error, KlingError) else type(error).__name__
-                log.warning("task %s: picture %d did not come: %s", task.id, place[0], name)
+                why = error if isinstance(error, KlingError) else type(error).__name__
+                log.warning("task %s: picture %d did not come: %s", task.id, place[0], why)
                 return error
         position, watermarked = place
         picture = Picture(

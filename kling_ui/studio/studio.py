@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from pathlib import Path
 
 from ..catalog import estimate
@@ -158,8 +158,12 @@ class Studio:
     ) -> list[Task]:
         """Newest first; `before` the last one of a page for the next page. Tasks that were found
         in an account's list are given to their owner here."""
-        await self.records.read(self.history.claim, owner, mark_of(owner))
+        await self._claim(owner)
         return await self.records.read(self.history.newest, owner, limit=limit, before=before)
+
+    async def _claim(self, owner: str) -> None:
+        with suppress(DiskTrouble):  # what is there already shows all the same
+            await self.records.read(self.history.claim, owner, mark_of(owner))
 
     def watching(self, owner: str) -> AbstractContextManager[asyncio.Event]:
         """An event that is set at every change of this owner's tasks."""
@@ -173,7 +177,7 @@ class Studio:
     async def changes(self, *, owner: str, since: int) -> tuple[list[Task], list[str], int]:
         """What changed after the revision `since`: tasks, ids of deleted ones, and the revision
         reached; there may be more after it."""
-        await self.records.read(self.history.claim, owner, mark_of(owner))
+        await self._claim(owner)
         return await self.records.read(self.history.since, owner, since)
 
     async def picture(self, picture_id: str, *, owner: str) -> Picture | None:

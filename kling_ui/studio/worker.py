@@ -186,9 +186,16 @@ class Worker:
         long_stop = self._stopped_for() > LONG_STOP
         for desk in self._desks.values():
             await desk.gateway.recall()
+        if self.records.history.set_aside:
+            await self._find_pictures()
         for task in await self.records.read(self.records.history.unfinished):
             if task.account in self.accounts:
                 await self._resume(task, long_stop=long_stop)
+
+    async def _find_pictures(self) -> None:
+        """A damaged history may have lost the rows of pictures that are still on the disk."""
+        for task in await self.records.read(self.records.history.without_pictures):
+            await self.records.move(task, State.SAVING, ended=None)
 
     def _stopped_for(self) -> float:
         """Seconds since an earlier run was last alive; 0 when there was none."""
