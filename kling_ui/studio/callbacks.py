@@ -21,6 +21,7 @@ from ..settings import webhook_key
 from ..task import Answer, is_id
 
 CALLBACK_PATH = "/gradio_api/studio/callbacks"  # below the web's prefix
+MOST_EARLY = 1000  # hints that are remembered until their task is watched
 CLOCKS_APART = 300  # seconds between Kling's clock and ours
 _RUNNING = {"submitted", "processing"}
 
@@ -33,6 +34,22 @@ class Hint:
     task_id: str
     remote_id: str
     over: bool
+
+
+class EarlyHints:
+    """Those at tasks whose create is not answered yet; the latest are kept."""
+
+    def __init__(self) -> None:
+        self._hints: dict[str, Hint] = {}
+
+    def keep(self, task_id: str, *, remote_id: str, over: bool) -> None:
+        former = self._hints.pop(task_id, Hint(task_id, "", over=False))
+        self._hints[task_id] = Hint(task_id, remote_id or former.remote_id, over or former.over)
+        if len(self._hints) > MOST_EARLY:
+            del self._hints[next(iter(self._hints))]
+
+    def pop(self, task_id: str) -> Hint | None:
+        return self._hints.pop(task_id, None)
 
 
 class Callbacks:

@@ -38,6 +38,7 @@ class Watched:
 
     task: Task
     born: float  # when Kling got it
+    number: int = 0  # in the order in which tasks came to be watched
     misses: Misses = field(default_factory=Misses)
     errors: int = 0  # looks in a row that brought nothing
     due: float | None = None

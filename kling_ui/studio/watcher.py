@@ -18,6 +18,7 @@ from typing import Any
 from ..errors import KlingError, NoAnswer, NotFound
 from ..history import DiskTrouble
 from ..task import Answer, State, Task
+from .callbacks import EarlyHints
 from .clock import Clock
 from .forecast import LONGEST
 from .pause import Pause
@@ -36,9 +37,9 @@ from .watched import (
 log = logging.getLogger(__name__)
 
 AT_ONCE = 8  # queries on the wire
-FIRST_PAGE, LONGEST_PAGE = 30, 500  # tasks of the list that are asked for
+OTHERS = 15  # tasks of other programs that the page has room for at first
+LONGEST_PAGE = 500  # tasks of the list that are asked for at most
 SETTLED = 5.0  # seconds after which a task that Kling accepted must stand in its list
-MOST_EARLY = 1000  # hints that are remembered until their task is watched
 TOGETHER = 3  # queries that fail one after another are one failure of the gateway
 LONGEST_PAUSE = 30.0  # seconds
 
@@ -63,12 +64,12 @@ class Watcher:
         self._tasks: dict[str, Watched] = {}
         self._due: list[tuple[float, str]] = []  # the heap may hold moments that were replanned
         self._list_at: float | None = None
-        self._page = FIRST_PAGE
+        self._added, self._others = 0, OTHERS
         self._timing = Timing(clock)
         self._reads_list, self._list_failed = False, 0  # times in a row
         self._blind = 0  # pages in a row that showed none of ours
         self._failures, self._pause = 0, Pause(clock, longest=LONGEST_PAUSE)
-        self._early: dict[str, tuple[str, bool]] = {}  # hints at tasks that are still being sent
+        self._early = EarlyHints()
         self._turns: set[asyncio.Task[None]] = set()
         self._sooner, self._wire = asyncio.Event(), asyncio.Semaphore(AT_ONCE)
 
@@ -77,15 +78,17 @@ class Watcher:
     def add(self, task: Task, *, delay: float | None = None) -> None:
         """Watch this one from now on, first after `delay` seconds or when it seems best."""
         age = self._clock.since(task.sent or task.created)
-        one = self._tasks[task.id] = Watched(task, born=self._clock.now() - age)
+        self._added += 1
+        one = Watched(task, born=self._clock.now() - age, number=self._added)
+        self._tasks[task.id] = one
         if delay is None:
             self._plan(one)
         elif self._listed(one) and self._together():
             self._list_at = self._clock.now() + delay
         else:
             self._set(one, delay)
-        if early := self._early.pop(task.id, None):
-            self.hint(task.id, remote_id=early[0], over=early[1])
+        if early := self._early.pop(task.id):
+            self.hint(task.id, remote_id=early.remote_id, over=early.over)
 
     def look(self, task_id: str) -> None:
         """Ask about this task now, and often again. A look under way already is soon enough."""
@@ -98,20 +101,16 @@ class Watcher:
         """A callback came. It is believed no further than to look; and to know that they come."""
         one = self._tasks.get(task_id)
         if one is None:
-            self._remember(task_id, remote_id, over)
+            self._early.keep(task_id, remote_id=remote_id, over=over)
             return
-        self._timing.told = one.told = True
+        one.told = True
+        if not self._timing.told:
+            self._timing.told = True
+            self._plan_afresh()
         one.hinted = remote_id or one.hinted
         if one.task.state in UNSURE or (over and one.task.state in WATCHED):
             one.again = one.asking
             self.look(task_id)
-
-    def _remember(self, task_id: str, remote_id: str, over: bool) -> None:
-        """A hint at a task whose create is not answered yet."""
-        named, ended = self._early.pop(task_id, ("", False))
-        self._early[task_id] = remote_id or named, over or ended
-        if len(self._early) > MOST_EARLY:
-            del self._early[next(iter(self._early))]
 
     # the loop
 
@@ -187,6 +186,13 @@ class Watcher:
         """Those whom the list served, whatever came of it."""
         for one in self._tasks.values():
             if one.due is None and not one.asking:
+                self._plan(one)
+
+    def _plan_afresh(self) -> None:
+        """Now that callbacks come there is less to ask."""
+        self._list_at = None
+        for one in self._tasks.values():
+            if one.task.state in RUNNING and not one.asking:
                 self._plan(one)
 
     def _listed(self, one: Watched) -> bool:
@@ -302,10 +308,11 @@ class Watcher:
         group, asked_at = self._group(), self._clock.now()
         self._reads_list = True
         try:
-            answers = await self._reading.page(self._size(group))
+            size = self._size(group)
+            answers = await self._reading.page(size)
             self._list_failed = 0
             self._answered()
-            await self._read_list(group, answers, asked_at)
+            await self._read_list(group, answers, asked_at, full=len(answers) >= size)
         except KlingError as error:
             log.info("the list was not answered (%s)", error)
             self._failed(error)
@@ -325,10 +332,13 @@ class Watcher:
                 self._set(one, 0 if one.errors else self._delay(one))
 
     def _size(self, group: list[Watched]) -> int:
-        """It must reach back to the oldest in flight, past what other programs made since."""
-        return min(max(self._page, len(group) + FIRST_PAGE // 2), LONGEST_PAGE)
+        """It must reach back to the oldest in flight, past ours and what others made since."""
+        oldest = min((one.number for one in group), default=self._added)
+        return min(self._added - oldest + 1 + self._others, LONGEST_PAGE)
 
-    async def _read_list(self, group: list[Watched], answers: list[Answer], at: float) -> None:
+    async def _read_list(
+        self, group: list[Watched], answers: list[Answer], at: float, *, full: bool
+    ) -> None:
         by_id = {answer.task_id: answer for answer in answers}
         served = [one for one in group if self._tasks.get(one.task.id) is one and not one.asking]
         found = [one for one in served if one.task.remote_id in by_id]
@@ -338,7 +348,7 @@ class Watcher:
             if not one.asking and (answer := found_in(answers, one.task)):
                 await self._read(one, answer)
         missing = [one for one in served if one not in found and one.age(at) > SETTLED]
-        await self._judge_list(bool(found), missing, full=len(answers) >= self._size(group))
+        await self._judge_list(bool(found), missing, full=full)
 
     async def _read(self, one: Watched, answer: Answer) -> None:
         """What the list says of one task."""
@@ -368,9 +378,9 @@ class Watcher:
             self._blind += 1
             if self._blind > 1:
                 await self._gateway.learn("listing", False)
-        longer = full and self._page < LONGEST_PAGE
+        longer = full and self._others < LONGEST_PAGE
         if missing and longer:
-            self._page = min(self._page * 2, LONGEST_PAGE)
+            self._others *= 2
         for one in missing:
             one.alone = not longer
             self._set(one, 0)
