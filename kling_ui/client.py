@@ -262,8 +262,18 @@ async def _send(
             if len(body) > cap:
                 raise NoAnswer("the reply is too long", status=response.status_code)
     key = response.request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
-    plain = bytes(body.replace(key, b"***") if len(key) >= 8 else body)
-    return response.status_code, plain, response.headers
+    return response.status_code, _without(key, bytes(body)), response.headers
+
+
+def _without(key: bytes, body: bytes) -> bytes:
+    """Stars for the key, also where JSON spells some of its characters as escapes."""
+    if len(key) < 8:
+        return body
+    body = body.replace(key, b"***")
+    if b"\\" not in body:
+        return body
+    spelled = (rb"(?:\\?%b|\\u00(?i:%02x))" % (re.escape(bytes([one])), one) for one in key)
+    return re.sub(b"".join(spelled), b"***", body)
 
 
 _ENCODINGS = {"identity", "gzip", "deflate"}

@@ -14,7 +14,18 @@ from email.utils import parsedate_to_datetime
 from math import isfinite
 from typing import Any
 
-from .errors import CASES, AccountBlocked, BadRequest, KlingError, NoAnswer, Refused, clean, refusal
+from .errors import (
+    CASES,
+    AccountBlocked,
+    BadRequest,
+    KlingError,
+    NoAnswer,
+    Refused,
+    TooFast,
+    clean,
+    refusal,
+)
+from .task import Answer
 
 
 def read_reply(status: int, body: bytes, headers: Mapping[str, str]) -> tuple[Any, str]:
@@ -31,6 +42,8 @@ def read_reply(status: int, body: bytes, headers: Mapping[str, str]) -> tuple[An
     if 200 <= status < 300 and not said:
         raise NoAnswer("unreadable reply", status=status)
     kind, case = _judged(status, code, word, message, bare=not body.strip())
+    if issubclass(kind, Refused) and _holds_task(said, code, kind):
+        kind, case = NoAnswer, ""  # it says no and shows a task: nobody knows
     raise kind(
         message or word or f"HTTP {status}",
         case=case,
@@ -74,6 +87,12 @@ def _says_yes(said: Mapping[str, Any], code: int | None, word: str) -> bool:
     if "task_id" in data or isinstance(data.get("status"), str):
         return True
     return code is None and not word and not said.get("error")
+
+
+def _holds_task(said: Mapping[str, Any], code: int | None, kind: type[KlingError]) -> bool:
+    """A task beside "too fast", or beside a code 0 under a status that says no."""
+    data = said if said.get("data") is None else said["data"]
+    return (code in (0, 200) or kind is TooFast) and Answer.from_json(data) is not None
 
 
 _MONEY = re.compile(r"balance|quota|余额|额度", re.I)

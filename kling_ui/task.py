@@ -111,7 +111,9 @@ class Answer:
         if not isinstance(data, Mapping):
             return None
         task_id = data.get("task_id") or data.get("id")
-        if not isinstance(task_id, str | int) or isinstance(task_id, bool) or not task_id:
+        if not isinstance(task_id, str | int) or isinstance(task_id, bool):
+            return None
+        if not str(task_id).strip() or not task_id:
             return None
         status = _word(data.get("task_status") or data.get("status")).lower() or "submitted"
         info, result = _mapping(data.get("task_info")), _mapping(data.get("task_result"))
