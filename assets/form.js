@@ -22,16 +22,16 @@
     $("generate")?.classList.toggle("busy", list.some((press) => !press.lost));
   }
 
-  function number() {
+  kling.number = () => {
     const bytes = crypto.getRandomValues(new Uint8Array(16));
     return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  }
+  };
 
   kling.pressed = (values, k) => {
     const asked = values.filter((_, index) => index !== k);
     const form = JSON.stringify(asked.map((value) => value?.path ?? value ?? ""));
     const same = presses.find((press) => press.lost && press.form === form);
-    const press = { nonce: same?.nonce ?? number(), form, lost: false };
+    const press = { nonce: same?.nonce ?? kling.number(), form, lost: false };
     remember([...presses.filter((one) => one !== same), press]);
     setTimeout(() => lose(press), kling.patience);
     values[k] = press.nonce;

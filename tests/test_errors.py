@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import re
+from typing import get_args
+
 import pytest
 
 from kling_ui.errors import (
     CASES,
     AccountBlocked,
+    Action,
     BadRequest,
+    Case,
+    Charged,
     ContentBlocked,
     KeyRejected,
     KlingDown,
@@ -57,6 +63,42 @@ def test_every_code_has_its_class_and_its_words(
 
 def test_no_code_of_ours_is_invented() -> None:
     assert {case for case in CASES if case.isdigit()} == {str(code) for _, code, _ in CODES}
+
+
+@pytest.mark.parametrize(("name", "case"), CASES.items())
+def test_every_case_says_what_happened_what_it_cost_and_what_to_do(name: str, case: Case) -> None:
+    assert case.charged in get_args(Charged)
+    assert case.action in get_args(Action)
+    for sentence, stop in ((case.advice.en, "."), (case.advice.zh, "。")):
+        assert re.fullmatch(rf"[^{stop}]+\{stop}", sentence), "one sentence"
+    for title in (case.title.en, case.title.zh):
+        assert title == title.strip(" .。！!") != ""
+        assert "{" not in title + case.advice.en
+
+
+ACTIONS = {
+    "again": {"1000", "1001", "1002", "1003", "1004", "1100", "1101", "1102", "1202", "1304",
+              "redirect", "failed", "not_found", "expired"},
+    "edit": {"1103", "1200", "1201", "1203", "1300", "1301", "refused", "risk_control",
+             "bad_picture", "reference_gone", "above_limit", "cancelled"},
+    "look": {"5000", "5001", "5002", "no_answer", "interrupted", "unexpected", "forgotten"},
+    "release": {"held"},
+    "": {"1302", "1303", "unreachable", "no_pictures", "some_missing", "fetching",
+         "pictures_gone", "disk", "account_missing"},
+}  # fmt: skip
+
+
+def test_each_case_names_one_thing_to_do_now() -> None:
+    found: dict[str, set[str]] = {action: set() for action in get_args(Action)}
+    for name, case in CASES.items():
+        found[case.action].add(name)
+    assert found == ACTIONS
+
+
+def test_what_may_have_been_charged_is_never_sent_again_without_a_look() -> None:
+    unsure = {name for name, case in CASES.items() if case.charged == "maybe"}
+    assert {CASES[name].action for name in unsure - {"not_found"}} == {"look"}
+    assert not [name for name in CASES if CASES[name].charged == "yes" and CASES[name].action]
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from kling_ui.studio import NO_OWNER, Studio
 from kling_ui.task import RemotePicture, State, Task, is_id
 from kling_ui.ui.endpoints import Endpoints
 from kling_ui.ui.form import NOT_AN_UPLOAD, Uploads
-from kling_ui.ui.page import Page
+from kling_ui.ui.page import FEED, Page
 from kling_ui.ui.speech import SCRIPT
 from kling_ui.ui.stage import columns_for
 from kling_ui.web import Assets
@@ -34,7 +34,7 @@ from .program import ROOT
 Open = Callable[..., Any]
 FOX = {"prompt": "a fox", "model_name": "kling-v2-1"}
 NOBODY = "http://127.0.0.1:9"
-SCRIPTS = ("form.js", "feed.js", "boot.js")
+SCRIPTS = (*FEED, "form.js", "boot.js")
 
 
 @pytest.fixture
@@ -138,8 +138,10 @@ async def test_prices_are_those_of_the_account(quiet: Studio) -> None:
 
 def test_no_word_is_there_for_nobody() -> None:
     code = "".join((ROOT / "assets" / name).read_text("utf-8") for name in SCRIPTS)
+    asked = {f"{action}_{part}" for action in ("discard", "delete") for part in ("title", "body")}
+    asked |= {"again_title", "retry_title"}  # put together from the action's name
     unsaid = [name for name in SCRIPT if not re.search(rf'"{name}"|words\.{name}\b', code)]
-    assert unsaid == []
+    assert {*unsaid} == asked
 
 
 async def test_every_word_a_script_says_exists(built: Page) -> None:
@@ -306,10 +308,10 @@ async def test_a_caller_without_a_cookie_is_told_so_and_nothing_is_kept(
     assert report["problems"] == {"": NO_OWNER.of(lang)}
     report = await page._check_upload(sent(tmp_path), nobody)
     assert [*report["problems"].values()] == [NO_OWNER.of(lang)]
-    shown = await page._show(gr.EventData(None, {"task_id": task.id}), nobody)
+    shown = await page.actions.show(gr.EventData(None, {"task_id": task.id}), nobody)
     (update,) = shown.values()
     assert len(update["value"]) == len(page.stage.examples)
-    assert await page._use_settings(task.id, nobody) == {}
+    assert await page.actions.use_settings(task.id, nobody) == {}
     (cancel,) = [
         fn for fn in page.blocks.fns.values() if fn.targets == [(_id(page, "cancel"), "click")]
     ]
@@ -327,13 +329,14 @@ def _id(page: Page, action: str) -> int:
 async def test_whatever_is_named_as_a_task_nothing_raises(built: Page, odd: Any) -> None:
     ann = asked_by("ann")
     for event in (gr.EventData(None, odd), gr.EventData(None, {"task_id": odd})):
-        (update,) = (await built._show(event, ann)).values()
+        (update,) = (await built.actions.show(event, ann)).values()
         assert len(update["value"]) == len(built.stage.examples)
-    assert await built._use_settings(odd, ann) == {}
-    for name in ("cancel", "release", "look", "delete"):
+    assert await built.actions.use_settings(odd, ann) == {}
+    for name in ("cancel", "release", "look", "discard", "delete"):
         (fn,) = [f for f in built.blocks.fns.values() if f.targets == [(_id(built, name), "click")]]
         assert fn.fn
         await fn.fn(odd, ann)
+    assert await built.actions.again(ann, task_id=odd, nonce=odd) == {}
     with pytest.raises(gr.Error, match="no such task"):
         await Endpoints(built.studio, built.uploads).task(odd, ann)
 
@@ -352,6 +355,17 @@ async def test_a_press_that_comes_twice_is_one_task_and_the_report_names_it(buil
     assert reports[0] == reports[1]
     assert reports[0]["nonce"] == nonce
     assert reports[0]["task"]
+
+
+async def test_a_script_hears_the_studios_word_on_a_task(page: Page, quiet: Studio) -> None:
+    """One whose account is missing waits for it, whatever else was noted."""
+    new = NewTask(owner="ann", account="gone", nonce="n", external_task_id="e", request=FOX)
+    task, _ = quiet.history.add(new)
+    endpoints, ann = Endpoints(quiet, page.uploads), asked_by("ann")
+    assert (await endpoints.task(task.id, ann))["error"] == ""
+    quiet.history.move(task.id, State.UNCONFIRMED, frm={State.QUEUED}, case="no_answer")
+    (described,) = await endpoints.tasks(ann)
+    assert described["error"].startswith("Waiting for the account it belongs to (Kling may have")
 
 
 # the stage

@@ -20,7 +20,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from kling_ui.client import BearerAuth, JwtAuth, KlingClient
@@ -299,6 +299,10 @@ class Reply:
             return None
 
 
+def reply_of(status: int, tree: Any) -> Reply:
+    return Reply(status, _text(tree, style=0), ())
+
+
 @st.composite
 def replies(draw: Any, *, wrecks: bool = True) -> Reply:
     status, tree = draw(st.sampled_from(SOUND))
@@ -459,6 +463,10 @@ def test_any_reply_is_data_or_one_of_our_errors(reply: Reply, status: int) -> No
 
 
 @examples(1500)
+@example(reply=reply_of(409, {"code": 1302, "message": "slow down"}), status=425)
+@example(reply=reply_of(200, _kling(TASK, code=1303)), status=429)
+@example(reply=reply_of(200, _kling(TASK, code=0.0)), status=429)
+@example(reply=reply_of(200, _kling({**TASK, "task_id": True})), status=400)
 @given(reply=replies(), status=STATUSES)
 async def test_a_create_is_repeated_only_where_nothing_can_have_been_made(
     reply: Reply, status: int
@@ -485,6 +493,8 @@ def check_verdict(reply: Reply, found: Answer | KlingError) -> None:
 
 
 @examples(1000)
+@example(reply=reply_of(200, {**_kling(None), **TASK}), before=b"", fine=200, other=400)
+@example(reply=reply_of(200, _kling(TASK, error="no")), before=b"", fine=200, other=429)
 @given(
     reply=replies(wrecks=False),
     before=st.sampled_from([b"", b"", b"\xef\xbb\xbf", b"\r\n ", b"\xef\xbb\xbf\t"]),
@@ -507,6 +517,8 @@ async def test_a_task_that_kling_has_taken_is_never_missed(
 
 
 @examples(1000)
+@example(reply=reply_of(200, _kling({**DONE, "created_at": math.inf, "updated_at": 1e308})))
+@example(reply=reply_of(200, _kling({**TASK, "task_id": " "})))
 @given(reply=replies())
 async def test_a_query_tells_what_kling_says_and_nothing_else(reply: Reply) -> None:
     found, asked = await outcome(reply, lambda client: client.get("kui1-0a1b2c3d-00ff"))

@@ -238,6 +238,86 @@ async def test_a_stream_tells_nothing_of_another_owner_and_nobody_hears_nothing(
     assert "stranger" not in json.dumps(found)
 
 
+async def test_a_waiting_task_moves_up_without_a_change_of_its_own(
+    kling: Start, studio: Open
+) -> None:
+    async with studio(kling().url, run=False) as one, caller(site(one)) as client:
+        first = await submitted(one, "another's", owner="somebody else")
+        mine = await submitted(one, "mine")
+        later = asyncio.create_task(heard(client, lambda m: len(m) > 1))
+        await asyncio.sleep(0.3)
+        await one.cancel(first.id, owner="somebody else")
+        one.records.wake([OWNER])  # as the sender does whenever the line moves
+        (_, page), (kind, moved) = await later
+    assert page["waiting"] == {mine.id: 1}
+    assert (kind, moved["tasks"], moved["gone"]) == ("changes", [], [])
+    assert moved["waiting"] == {mine.id: 0}
+
+
+async def test_a_line_that_moved_unseen_is_seen_in_a_while(
+    kling: Start, studio: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kling_ui.web.events.HEARTBEAT", 0.3)
+    async with studio(kling().url, run=False) as one, caller(site(one)) as client:
+        first = await submitted(one, "another's", owner="somebody else")
+        mine = await submitted(one, "mine")
+        later = asyncio.create_task(heard(client, lambda m: len(m) > 1))
+        await asyncio.sleep(0.2)
+        await one.cancel(first.id, owner="somebody else")
+        _, (_, moved) = await later
+    assert moved["waiting"] == {mine.id: 0}
+
+
+async def test_a_tab_is_told_nothing_twice_and_not_asked_for_in_vain(
+    kling: Start, studio: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kling_ui.web.events.HEARTBEAT", 0.05)
+    async with studio(kling().url, run=False) as one, caller(site(one)) as client:
+        asked = Counted(one)
+        later = asyncio.create_task(heard(client, lambda m: len(m) > 1))
+        await asyncio.sleep(0.5)
+        assert asked.names == ["summary"]  # for the page; a heartbeat asks nothing
+        for _ in range(10):
+            one.records.wake_all()
+            await asyncio.sleep(0.03)
+        assert asked.names == ["summary"]  # not at every stir
+        await asyncio.sleep(1)
+        assert asked.names == ["summary"] * 2  # but in a while; and there was nothing to tell
+        await submitted(one, "a fox")
+        found = await later
+    assert [[t["request"]["prompt"] for t in m["tasks"]] for _, m in found] == [[], ["a fox"]]
+
+
+@pytest.mark.parametrize(
+    ("accept", "says"), [("en", "The disk is full"), ("zh-CN", "磁盘空间不足")]
+)
+async def test_what_everybody_has_to_know_comes_at_once_and_goes(
+    kling: Start, studio: Open, accept: str, says: str
+) -> None:
+    async with studio(kling().url, run=False) as one, caller(site(one)) as client:
+        headers = {"accept-language": accept}
+        later = asyncio.create_task(heard(client, lambda m: len(m) > 2, headers=headers))
+        await asyncio.sleep(0.3)
+        one.records.cramp(True)
+        await asyncio.sleep(1.3)
+        one.records.cramp(False)
+        (_, page), (_, full), (_, room) = await later
+    assert page["notice"] == ""
+    assert says in full["notice"]
+    assert room["notice"] == ""
+
+
+async def test_a_stream_that_comes_back_hears_what_stands_beside_the_cards(
+    kling: Start, studio: Open
+) -> None:
+    async with studio(kling().url, run=False) as one, caller(site(one)) as client:
+        mark, reached = await one.reached()
+        one.records.cramp(True)
+        (kind, message), *_ = await heard(client, bool, params={"since": f"{mark}-{reached}"})
+    assert (kind, message["tasks"]) == ("changes", [])
+    assert message["notice"]
+
+
 async def test_sentences_come_in_the_streams_language(kling: Start, studio: Open) -> None:
     async with studio(kling().url) as one, caller(site(one)) as client:
         await reaches(one, await submitted(one, "x #policy"))
@@ -279,11 +359,13 @@ async def test_what_every_tab_draws_is_worked_out_once(kling: Start, studio: Ope
         first, second = await asyncio.gather(cards.of(tasks, "en"), cards.of(tasks, "en"))
         assert [a is b for a, b in zip(first, second, strict=True)] == [True] * 3
         assert (await cards.of(tasks, "zh"))[0] is not first[0]
-        await asyncio.gather(*(cards.summary(OWNER, 3) for _ in range(5)))
-        assert asked.names == ["usual_seconds", "summary"]
-        await cards.summary("somebody else", 3)
-        await cards.summary(OWNER, 4)
-        assert asked.names[2:] == ["summary", "summary"]
+        moment = time.monotonic()
+        await asyncio.gather(*(cards.summary(OWNER, since=moment) for _ in range(5)))
+        assert asked.names == ["usual_seconds", "summary", "ahead"]
+        await cards.summary("somebody else", since=moment)  # nothing runs: nothing waits
+        assert asked.names[3:] == ["summary"]
+        await cards.summary(OWNER, since=time.monotonic())
+        assert asked.names[4:] == ["summary", "ahead"]
 
 
 async def test_a_card_is_drawn_anew_when_its_task_changed(kling: Start, studio: Open) -> None:
@@ -332,7 +414,7 @@ class Counted:
 
     def __init__(self, studio: Studio) -> None:
         self.names: list[str] = []
-        for name in ("usual_seconds", "summary"):
+        for name in ("usual_seconds", "summary", "ahead"):
             setattr(studio, name, self._watched(name, getattr(studio, name)))
 
     def _watched(self, name: str, ask: Callable[..., Any]) -> Callable[..., Any]:

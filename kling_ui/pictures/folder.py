@@ -99,7 +99,8 @@ class PictureFolder:
 
     async def find(self, picture_id: str) -> Kept | None:
         """A picture that was kept before, if it is there and sound."""
-        for original in (self._originals / f"{picture_id}.{end}" for end in _SUFFIXES.values()):
+        originals = (self._originals / f"{picture_id}.{end}" for end in _SUFFIXES.values())
+        for original in filter(Path.exists, originals):
             with contextlib.suppress(OSError, NotFetched):
                 async with self._turns:
                     return await asyncio.to_thread(_found, original)

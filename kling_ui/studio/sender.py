@@ -143,13 +143,15 @@ class Sender:
         return task, turn
 
     async def _waiting(self) -> tuple[list[Waiting], list[InFlight]]:
-        read, history = self._records.read, self._records.history
-        queued = await read(history.waiting, self.account.name)
-        flying = await read(history.in_flight, self.account.name)
+        queued, flying = await self._records.read(self._line_and_flight)
         chosen = [one for one in queued if one.id in self._flying]
         flying += [InFlight(owner=one.owner, model=one.model, n=one.n) for one in chosen]
         waiting = [one for one in queued if one.id not in self._flying and one.case != "held"]
         return in_order(waiting, flying, self._served), flying
+
+    def _line_and_flight(self) -> tuple[list[Waiting], list[InFlight]]:
+        history, account = self._records.history, self.account.name
+        return history.waiting(account), history.in_flight(account)
 
     async def _tell_above(self, line: list[Waiting]) -> None:
         """A task that asks for more than the account takes at once says so."""

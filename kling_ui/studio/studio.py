@@ -32,6 +32,10 @@ ID_USED = Text(
     "This id was already used for another task; choose a new one.",
     "该 ID 已用于另一个任务，请换一个。",
 )
+REFERENCE_GONE = Text(
+    "The reference picture is no longer here. Use the settings and add it again.",
+    "参考图已不在本机。请套用这些参数并重新添加。",
+)
 DISK_FULL = Text(
     "The disk is full or cannot be written: nothing was sent. Make room and press again.",
     "磁盘已满或无法写入：未发送任何内容。请清理磁盘空间后再试。",
@@ -114,10 +118,18 @@ class Studio:
         former = await self.task(task_id, owner=owner)
         if former is None or former.state not in _REPEATABLE:
             return None
+        if self.blocked:
+            return {"": self.blocked}
+        image = str(former.request.get("image", ""))
+        if image.startswith(KEPT) and not await asyncio.to_thread(self._has, image):
+            return {"image": REFERENCE_GONE}
         request = ImageRequest.draft({**former.request, "external_task_id": ""})
         if problems := request.problems():
             return problems
         return await self._add(request, owner=owner, nonce=nonce, supersedes=former.id)
+
+    def _has(self, image: str) -> bool:
+        return self.folder.reference_path(image.removeprefix(KEPT)).exists()
 
     async def _add(
         self, request: ImageRequest, *, owner: str, nonce: str, supersedes: str = ""
@@ -222,6 +234,7 @@ class Studio:
         words = {"case": "cancelled", "detail": ""}
         cancelled = await self.records.move(task, State.CANCELLED, frm={State.QUEUED}, **words)
         self._worker.wake(task.account)  # those behind it may have room now
+        self.records.wake_all()
         return cancelled
 
     async def release(self, task_id: str, *, owner: str) -> Task | None:

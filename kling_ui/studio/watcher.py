@@ -23,7 +23,7 @@ from .clock import Clock
 from .forecast import LONGEST
 from .pause import Pause
 from .reading import Reading, found_in
-from .timing import LONGEST_GAP, Timing
+from .timing import Timing
 from .watched import (
     A_DAY,
     FORGOTTEN,
@@ -40,6 +40,7 @@ AT_ONCE = 8  # queries on the wire
 OTHERS = 15  # tasks of other programs that the page has room for at first
 LONGEST_PAGE = 500  # tasks of the list that are asked for at most
 SETTLED = 5.0  # seconds after which a task that Kling accepted must stand in its list
+REVIEW = 0.5  # seconds
 TOGETHER = 3  # queries that fail one after another are one failure of the gateway
 LONGEST_PAUSE = 30.0  # seconds
 
@@ -64,6 +65,7 @@ class Watcher:
         self._tasks: dict[str, Watched] = {}
         self._due: list[tuple[float, str]] = []  # the heap may hold moments that were replanned
         self._list_at: float | None = None
+        self._review_at: float | None = None
         self._added, self._others = 0, OTHERS
         self._timing = Timing(clock)
         self._reads_list, self._list_failed = False, 0  # times in a row
@@ -136,11 +138,13 @@ class Watcher:
         if self._pause.probing and self._turns:
             return self._clock.now() + LONGEST  # one probe at a time; its end wakes us
         moments = [self._due[0][0]] if self._due else []
-        moments += [self._list_at] if self._list_at is not None else []
+        moments += [at for at in (self._list_at, self._review_at) if at is not None]
         return max(min(moments, default=self._clock.now() + LONGEST), self._pause.until)
 
     def _start(self) -> bool:
         """One query, of the list or of the task that is due; moments replanned are passed over."""
+        if self._review_at is not None and self._review_at <= self._clock.now():
+            self._review()
         if self._list_at is not None and self._list_at <= self._clock.now():
             self._list_at = None
             self._turn(self._look_at_list())
@@ -178,7 +182,6 @@ class Watcher:
         if self._listed(one) and self._together():
             one.due = None
             self._plan_list()
-            self._hurry_list(one)
         else:
             self._set(one, self._delay(one))
 
@@ -211,20 +214,21 @@ class Watcher:
         ]
 
     def _plan_list(self) -> None:
-        """A task that joins later is too young to make the next look come sooner."""
-        if self._list_at is not None or self._reads_list or not (group := self._group()):
-            return
-        self._list_at = self._clock.now() + self._timing.together(group)
-        self._sooner.set()
-
-    def _hurry_list(self, one: Watched) -> None:
-        """The look planned may be minutes away, for tasks that are long overdue."""
-        if self._list_at is None or self._list_at - self._clock.now() < LONGEST_GAP:
-            return
-        soon = self._clock.now() + self._delay(one)
-        if soon < self._list_at:
-            self._list_at = soon
+        """Those that join a group whose look is planned are thought of a little later, together:
+        weighing many tasks costs more than a look."""
+        now = self._clock.now()
+        if self._list_at is not None and self._review_at is None:
+            self._review_at = now + REVIEW
             self._sooner.set()
+        elif self._list_at is None and not self._reads_list and (group := self._group()):
+            self._list_at, self._review_at = now + self._timing.together(group), None
+            self._sooner.set()
+
+    def _review(self) -> None:
+        self._review_at = None
+        if self._list_at is not None and (group := self._group()):
+            soon = self._clock.now() + self._timing.together(group)
+            self._list_at = min(self._list_at, soon)
 
     def _delay(self, one: Watched) -> float:
         able = self._gateway.lookup is not False or self._gateway.listing is not False

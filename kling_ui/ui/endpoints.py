@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gradio as gr
@@ -40,11 +40,13 @@ def refuse(text: Text, request: gr.Request) -> gr.Error:
     return gr.Error(text.of(language(request)), print_exception=False)
 
 
-def named(problems: Problems) -> Text:
-    """All problems in one sentence, each with its field's name."""
-    parts = [
-        Text(f"{name}: {p.en}", f"{name}：{p.zh}") if name else p for name, p in problems.items()
-    ]
+def named(problems: Problems, labels: Mapping[str, Text] | None = None) -> Text:
+    """All problems in one sentence, each with its field's name, or label where there is one."""
+    parts = []
+    for name, problem in problems.items():
+        field = (labels or {}).get(name, Text(name, name))
+        whose = Text(f"{field.en}: {problem.en}", f"{field.zh}：{problem.zh}")
+        parts.append(whose if name else problem)
     whole = parts[0]
     for part in parts[1:]:
         whole = whole + part
@@ -81,13 +83,12 @@ class Endpoints:
             raise refuse(NO_OWNER, request)
         return owner
 
-    @staticmethod
-    def _described(task: Task, request: gr.Request) -> dict[str, Any]:
+    def _described(self, task: Task, request: gr.Request) -> dict[str, Any]:
         base, lang = base_of(request), language(request)
         return {
             "id": task.id,
             "state": str(task.state),
-            "error": error_of(task).of(lang),
+            "error": error_of(task, self.studio.case(task)).of(lang),
             "request_id": task.request_id,
             "images": [
                 base + picture_link(picture.id)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,15 @@ from gradio.events import api
 from ..catalog import MAX_PICTURES, estimate
 from ..fields import MODEL_REQUIRED, is_blank
 from ..pictures.reference import MOST_BYTES
-from ..request import SPECS, ImageRequest, rules
+from ..request import SPECS, rules
 from ..studio import NO_OWNER, Problems, Studio
 from ..task import Task, is_id
 from ..text import Lang, Text
 from ..web import Assets
 from ..web.language import language
-from ..web.links import PREFIX, base_of
+from ..web.links import PREFIX
 from ..web.owner import owner_of
+from .actions import Actions
 from .endpoints import Endpoints, leave_urls_alone
 from .form import Form, Uploads
 from .speech import Speech, words
@@ -64,6 +64,7 @@ DEMO_BANNER = Text(
     "演示模式。未设置 API 密钥：图片由本机绘制，不会发送任何内容，也不会产生费用。"
     "设置 KLING_API_KEY 并重启后即可使用可灵。",
 )
+FEED = ("task.js", "stage.js", "details.js", "feed.js")  # one script
 FOLD = (
     '<button type="button" class="fold-head" aria-expanded="false"><span>${value}</span></button>'
 )
@@ -88,6 +89,7 @@ class Page:
                 with gr.Column(elem_id="right", scale=1, min_width=300):
                     self._right()
             self.uploads = Uploads(studio.folder, Path(self.blocks.GRADIO_CACHE))
+            self.actions = Actions(studio, self.uploads, form=self.form, stage=self.stage)
             self._wire()
             self._api(default_model)
 
@@ -177,7 +179,7 @@ class Page:
             self.stage = Stage(self.speech.say, examples)
         self.feed = gr.HTML(
             html_template='<section id="feed"></section>',
-            js_on_load=self.assets.text("feed.js"),
+            js_on_load="\n".join(self.assets.text(name) for name in FEED),
             apply_default_css=False,
             padding=False,
             elem_id="history",
@@ -188,6 +190,7 @@ class Page:
     def _wire(self) -> None:
         self.nonce = gr.Textbox(visible=False)
         self.report = gr.JSON(visible=False)
+        self.successor = gr.JSON(visible=False)
         self.chosen = gr.Textbox(visible=False)
         fields = self.form.components
         pressed = self.generate.click(
@@ -246,24 +249,40 @@ class Page:
             fields[name].change(None, None, None, js="() => kling.filled()", **QUIET)
 
     def _wire_stage(self) -> None:
-        chosen, selected = self.chosen, "() => [kling.selected()]"
-        self.feed.show(self._show, None, self.stage.gallery, trigger_mode="multiple", **QUIET).then(
+        chosen, acts, selected = self.chosen, self.actions, "() => [kling.selected()]"
+        self.feed.show(acts.show, None, self.stage.gallery, trigger_mode="multiple", **QUIET).then(
             None, None, None, js="() => kling.showed()", **QUIET
         )
-        actions, fields = self.stage.actions, self.form.components
+        buttons, fields = self.stage.actions, self.form.components
         outputs = [fields[name] for name in (*SPECS, "image_url")]
-        actions["settings"].click(self._use_settings, chosen, outputs, js=selected, **QUIET)
-        for name, act in {
-            "cancel": self.studio.cancel,
-            "release": self.studio.release,
-            "look": self.studio.look,
-        }.items():
-            actions[name].click(_on_own(act), chosen, None, js=selected, **QUIET)
-        actions["delete"].click(
-            _on_own(self.studio.delete), chosen, None, js="() => [kling.confirmed()]", **QUIET
+        buttons["settings"].click(acts.use_settings, chosen, outputs, js=selected, **QUIET)
+        for name, act in (("cancel", self.studio.cancel), ("release", self.studio.release)):
+            buttons[name].click(acts.on_own(act), chosen, None, js=selected, **QUIET)
+        for name in ("discard", "delete"):
+            ask = f"() => kling.sure('{name}')"
+            buttons[name].click(acts.on_own(self.studio.delete), chosen, None, js=ask, **QUIET)
+        asked = buttons["look"].click(
+            acts.on_own(self.studio.look), chosen, None, js="() => kling.look()", **QUIET
         )
-        actions["download"].click(None, None, None, js="() => kling.download()", **QUIET)
-        actions["details"].click(None, None, None, js="() => kling.details()", **QUIET)
+        asked.failure(None, None, None, js="() => kling.unheard()", **QUIET)
+        for name in ("again", "retry"):
+            self._wire_again(buttons[name], f"() => kling.again('{name}')")
+        buttons["download"].click(None, None, None, js="() => kling.download()", **QUIET)
+        buttons["details"].click(None, None, None, js="() => kling.details()", **QUIET)
+
+    def _wire_again(self, button: gr.Button, press: str) -> None:
+        pressed = button.click(
+            self.actions.again,
+            inputs_kwargs={"task_id": self.chosen, "nonce": self.nonce},
+            outputs=self.successor,
+            js=press,
+            trigger_mode="multiple",
+            concurrency_limit=None,
+            **QUIET,
+        )
+        hear = "(report) => kling.sentAgain(report)"
+        pressed.success(None, self.successor, None, js=hear, **QUIET)
+        pressed.failure(None, None, None, js="() => kling.unanswered()", **QUIET)
 
     # handlers: all logic behind them runs without Gradio
 
@@ -300,27 +319,6 @@ class Page:
             "problems": {name: text.of(lang) for name, text in outcome.items()},
             "labels": {name: labels.get(name, "") for name in outcome},
         }
-
-    async def _show(self, event: gr.EventData, request: gr.Request) -> Any:
-        try:
-            task = await self._task(event.task_id, request)
-        except (AttributeError, TypeError):  # an event may come without data, or with any
-            task = None
-        return self.stage.show(task, base_of(request))
-
-    async def _task(self, task_id: Any, request: gr.Request) -> Task | None:
-        """The task a caller names, whatever it names, where it is the caller's."""
-        owner = owner_of(request)
-        sound = owner and is_id(task_id)
-        return await self.studio.task(task_id, owner=owner) if sound else None
-
-    async def _use_settings(self, task_id: Any, request: gr.Request) -> dict[Any, Any]:
-        task = await self._task(task_id, request)
-        if task is None:
-            return {}
-        asked = ImageRequest.draft({**task.request, "external_task_id": ""})
-        picture = await self.uploads.lend(asked.image)
-        return self.form.fill(asked, picture=picture)
 
     # scripts
 
@@ -359,13 +357,3 @@ class Page:
         for function in (submit, task, tasks):
             api(function, api_name=function.__name__, concurrency_limit=None)
         leave_urls_alone(self.blocks, submit)
-
-
-def _on_own(act: Callable[..., Any]) -> Callable[..., Any]:
-    """A studio's action on the chosen task, done for whoever asks."""
-
-    async def handle(task_id: Any, request: gr.Request) -> None:
-        if is_id(task_id) and (owner := owner_of(request)):
-            await act(task_id, owner=owner)
-
-    return handle

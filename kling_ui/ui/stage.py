@@ -11,15 +11,19 @@ from ..task import Task
 from ..text import Text
 from ..web.links import PREFIX, picture_link
 
+HEAD = '<div id="stage-head"></div><p id="stage-said" role="status"></p>'
 SHOWN = 1280  # longest side of a picture on the stage, pixels
 
 ACTIONS: dict[str, Text] = {
+    "look": Text("Look for it", "立即查询"),
+    "again": Text("Send again", "再次发送"),
+    "retry": Text("Retry", "重试"),
+    "release": Text("Send now", "立即发送"),
     "settings": Text("Use settings", "套用这些参数"),
     "download": Text("Download", "下载"),
-    "look": Text("Look for it", "立即查询"),
-    "release": Text("Send now", "立即发送"),
     "cancel": Text("Cancel", "取消"),
     "details": Text("Details", "详情"),
+    "discard": Text("Discard", "放弃"),
     "delete": Text("Delete", "删除"),
 }
 
@@ -31,7 +35,7 @@ class Stage:
     def __init__(self, say: Callable[[Text], Any], examples: list[str]) -> None:
         self.examples = examples
         gr.HTML(
-            html_template='<div id="stage-head"></div>',
+            html_template=HEAD,
             apply_default_css=False,
             padding=False,
             elem_id="stage-header",

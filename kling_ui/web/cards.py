@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable
-from datetime import date
+from dataclasses import replace
+from math import inf
 from typing import Any, TypeVar
 
 from ..catalog import Price
@@ -18,8 +20,28 @@ CHARGED = {
     "yes": Text("charged", "已计费"),
     "maybe": Text("maybe charged", "可能已计费"),
 }
+# said before a task is sent once more, where that may be paid for
+MAYBE_TWICE = Text(
+    "Kling may have accepted the first one. If it did, both are made and both are charged.",
+    "可灵可能已受理第一次的请求。如果确实受理了，两次都会生成，也都会计费。",
+)
+HARDLY_TWICE = Text(
+    "Kling has no trace of the first one, so most likely only this one is made. Should the first "
+    "turn up after all, both are charged.",
+    "可灵没有第一次请求的记录，很可能只会生成这一次。万一第一次其实已被受理，两次都会计费。",
+)
+PAID_AGAIN = Text(
+    "Kling charged for the first one. This one is charged as well.",
+    "可灵已对第一次请求计费，这一次也会计费。",
+)
+PAID_NOW = Text(
+    "The first one was a demo. This one goes to Kling and is charged.",
+    "第一次是演示任务，这一次会发送给可灵并计费。",
+)
 MOST = 1000  # of each kind of thing that `Cards` remembers
 _TIMED = {State.SENDING, State.SUBMITTED, State.PROCESSING}
+_REPEATABLE = {State.UNCONFIRMED, State.FAILED, State.REJECTED, State.CANCELLED, State.EXPIRED}
+_AS_IT_STANDS = {"not_found", "account_missing"}  # what is known of an unconfirmed task
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -34,7 +56,7 @@ class Cards:
         self._studio, self._turn = studio, asyncio.Lock()
         self._cards: dict[tuple[str, Lang], dict[str, Any]] = {}
         self._usual: dict[tuple[str, str], float | None] = {}
-        self._summaries: dict[str, tuple[tuple[int, date], dict[str, Any]]] = {}
+        self._summaries: dict[str, tuple[float, dict[str, Any]]] = {}
 
     async def of(self, tasks: Iterable[Task], lang: Lang) -> list[dict[str, Any]]:
         """A card for each; not to be changed, because others draw it too."""
@@ -47,18 +69,25 @@ class Cards:
         for key in [key for key in self._cards if key[0] in gone] if gone else ():
             del self._cards[key]
 
-    async def summary(self, owner: str, revision: int) -> dict[str, Any]:
-        """What the header says, as it was at `revision` or later: how many run and what today's
-        pictures cost, by estimate."""
-        moment = (revision, date.today())
+    async def summary(self, owner: str, *, since: float) -> dict[str, Any]:
+        """What stands beside the cards, as it was at the moment `since` (monotonic) or later: how
+        many tasks run, what today's pictures cost by estimate, and who waits behind how many.
+        The queue moves without a row of this owner: a revision would not tell."""
         async with self._turn:
-            known, summary = self._summaries.get(owner, (None, {}))
-            if known != moment:
-                found = await self._studio.summary(owner=owner)
-                spent = [str(Price(round(one.amount, 4), one.currency)) for one in found.spent]
-                summary = {"running": found.running, "spent": spent}
-                _put(self._summaries, owner, (moment, summary))
+            made, summary = self._summaries.get(owner, (-inf, {}))
+            if made < since:
+                made = time.monotonic()
+                summary = await self._summed(owner)
+                _put(self._summaries, owner, (made, summary))
             return summary
+
+    async def _summed(self, owner: str) -> dict[str, Any]:
+        found = await self._studio.summary(owner=owner)
+        return {
+            "running": found.running,
+            "spent": [str(Price(round(one.amount, 4), one.currency)) for one in found.spent],
+            "waiting": await self._studio.ahead(owner=owner) if found.running else {},
+        }
 
     async def _card(self, task: Task, lang: Lang) -> dict[str, Any]:
         known = self._cards.get((task.id, lang))
@@ -67,9 +96,16 @@ class Cards:
             if task.state is State.SUCCEEDED:
                 self._usual.pop(model, None)  # there is a new one to learn from
             usual = await self._usually(*model) if task.state in _TIMED else None
-            known = card(task, lang, case=self._studio.case(task), usual=usual)
+            case = self._studio.case(task)
+            known = card(task, lang, case=case, usual=usual)
+            known["warning"] = _warning(task, case, paid=self._paid_now(task)).of(lang)
             _put(self._cards, (task.id, lang), known)
         return known
+
+    def _paid_now(self, task: Task) -> bool:
+        """Whether a demo's task would go to Kling if it were sent again."""
+        account = self._studio.accounts.get(task.account)
+        return self._studio.account.live and account is not None and not account.live
 
     async def _usually(self, account: str, model: str) -> float | None:
         if (account, model) not in self._usual:
@@ -87,22 +123,27 @@ def _put(table: dict[K, V], key: K, value: V) -> None:
 
 def card(task: Task, lang: Lang, *, case: str, usual: float | None) -> dict[str, Any]:
     price = Price(task.estimate, task.currency) if task.estimate is not None else None
+    verdict, pictures = verdict_on(task, case), _pictures(task, watermarked=False)
     return {
         "id": task.id,
         "revision": task.revision,
         "state": task.state,
-        "since": task.state_since,
         "created": task.created,
         "sent": task.sent,
         "ended": task.ended,
+        "took": task.took,
         "over": task.state.over,
         "usual": usual,
         "request": dict(task.request),
-        "n": task.n,
+        "found": not task.request.get("model_name"),  # again at Kling: what was asked is lost
+        "n": max(task.n, len(pictures)),
         "price": str(price) if price else "",
-        "trouble": _trouble(task, case, lang),
+        "trouble": _trouble(task, case, verdict, lang) if verdict else None,
+        "action": verdict.action if verdict else "",
         "case": case,
-        "pictures": _pictures(task, watermarked=False),
+        "said": task.detail,
+        "supersedes": task.supersedes,
+        "pictures": pictures,
         "watermarked": _pictures(task, watermarked=True),
         "ids": {
             "task_id": task.remote_id,
@@ -121,30 +162,64 @@ def _pictures(task: Task, *, watermarked: bool) -> list[dict[str, Any]]:
     ]
 
 
-def _trouble(task: Task, case: str, lang: Lang) -> dict[str, str] | None:
-    """What happened, what to do now, was it charged; None when all is well."""
-    found: Case | None = CASES.get(case)
-    if found is None:
-        return None
-    unsure = task.state is State.UNCONFIRMED and found.charged == "maybe"
-    title = CASES["no_answer"].title if unsure else found.title
-    said = [found.title.of(lang)] if title != found.title else []
+def verdict_on(task: Task, case: str) -> Case | None:
+    """What to say of a task; None when all is well. Whatever kept Kling's answer from us, the
+    news of an unconfirmed task is that it may have been accepted."""
+    found = CASES.get(case)
+    if task.state is State.SAVING and found:
+        return replace(found, charged="yes")
+    if task.state is not State.UNCONFIRMED:
+        return found
+    if found and case in _AS_IT_STANDS:
+        return replace(found, charged="maybe")
+    unsure = CASES["no_answer"]
+    return replace(unsure, advice=found.advice) if found and found.action == "look" else unsure
+
+
+def _trouble(task: Task, case: str, verdict: Case, lang: Lang) -> dict[str, str]:
+    """What happened, what to do now, was it charged."""
     return {
-        "title": title.of(lang),
-        "advice": found.advice.of(lang),
-        "charged": CHARGED[found.charged].of(lang) if _billable(task) else "",
-        "detail": " · ".join([*said, task.detail] if task.detail else said),
+        "title": verdict.title.of(lang),
+        "advice": verdict.advice.of(lang),
+        "charged": CHARGED[verdict.charged].of(lang) if _billable(task) else "",
+        "detail": _behind(task, verdict).of(lang),
     }
 
 
-def error_of(task: Task) -> Text:
-    """One sentence for scripts: why a task ended without pictures, or may have; else empty."""
-    case = CASES.get(task.case)
+def _behind(task: Task, verdict: Case) -> Text:
+    """What the title does not say: the case that was really noted, and upstream's words."""
+    own = CASES.get(task.case)
+    title = own.title if own and own.title != verdict.title else Text("", "")
+    return Text(_joined(title.en, task.detail), _joined(title.zh, task.detail))
+
+
+def _joined(*parts: str) -> str:
+    return " · ".join(part for part in parts if part)
+
+
+def _warning(task: Task, case: str, *, paid: bool) -> Text:
+    """What to know before it is sent again; empty where nothing can be paid for twice. `paid`:
+    the first one cost nothing because it was a demo's."""
+    verdict, nothing = verdict_on(task, case), Text("", "")
+    if task.state not in _REPEATABLE:
+        return nothing
+    if task.state is State.UNCONFIRMED:
+        return HARDLY_TWICE if case == "not_found" else MAYBE_TWICE
+    if verdict and verdict.charged != "no":
+        return PAID_AGAIN
+    return PAID_NOW if paid else nothing
+
+
+def error_of(task: Task, case: str) -> Text:
+    """One sentence for scripts: why a task ended without pictures, or may have; else empty.
+    `case` is the studio's word on it."""
+    verdict = verdict_on(task, case)
     bad = (task.state.over and task.state is not State.SUCCEEDED) or task.state is State.UNCONFIRMED
-    if not bad or case is None:
+    if not bad or verdict is None:
         return Text("", "")
-    detail = f" ({task.detail})" if task.detail else ""
-    return Text(f"{case.title.en}{detail}.", f"{case.title.zh}{detail}。") + case.advice
+    behind = _behind(task, verdict)
+    en, zh = (f" ({behind.en})", f"（{behind.zh}）") if behind.en else ("", "")
+    return Text(f"{verdict.title.en}{en}.", f"{verdict.title.zh}{zh}。") + verdict.advice
 
 
 def _billable(task: Task) -> bool:

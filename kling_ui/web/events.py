@@ -7,6 +7,7 @@ import json
 import re
 import time
 from collections.abc import AsyncIterator, Sequence
+from math import inf
 from typing import Any
 
 from starlette.requests import Request
@@ -25,6 +26,7 @@ from .owner import owner_of
 PAGE = 60  # cards
 HEARTBEAT = 20.0  # seconds
 GATHER = 0.02  # seconds in which changes travel together
+CALM = 1.0  # seconds between two looks at what may have changed without a task
 _ID = re.compile(r"([0-9a-f]{16})-([0-9]{1,15})")
 _CURSOR = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)-([0-9a-f]{32})")
 
@@ -35,7 +37,7 @@ def event_routes(studio: Studio, cards: Cards) -> Sequence[BaseRoute]:
         if not owner:
             return Response(status_code=403)
         last = request.headers.get("last-event-id") or request.query_params.get("since", "")
-        stream = _stream(studio, cards, owner, language(request), last)
+        stream = _Stream(studio, cards, owner=owner, lang=language(request)).events(last)
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
@@ -49,34 +51,77 @@ def event_routes(studio: Studio, cards: Cards) -> Sequence[BaseRoute]:
     return [Route(f"{PREFIX}/events", events), Route(f"{PREFIX}/tasks", older)]
 
 
-async def _stream(
-    studio: Studio, cards: Cards, owner: str, lang: Lang, last: str
-) -> AsyncIterator[str]:
-    """What was missed since the event `last`, or a whole page where that means nothing here; then
-    every change."""
-    with studio.watching(owner) as changed:
-        yield "retry: 1000\n\n"
-        mark, reached = await studio.reached()
-        since = _heard(last, mark, reached)
-        if since is None:
-            since = reached
-            page = await _page(studio, cards, owner, lang)
-            yield _event("page", page | await _summary(cards, owner, since), mark, since)
-        while not studio.closing.is_set():
-            changed.clear()
-            tasks, gone, reached = await studio.changes(owner=owner, since=since)
-            if reached != since:
-                since = reached
-                cards.forget(gone)
-                changes = {"tasks": await cards.of(tasks, lang), "gone": gone}
-                yield _event("changes", changes | await _summary(cards, owner, since), mark, since)
-                continue
-            try:
-                async with asyncio.timeout(HEARTBEAT):
-                    await changed.wait()
-                await asyncio.sleep(GATHER)
-            except TimeoutError:
-                yield ": still here\n\n"
+class _Stream:
+    """One tab's: what it was missing, then every change. `_told` is what it knows of what stands
+    beside the cards, and `_look_at` the moment (monotonic) to see whether that changed alone."""
+
+    def __init__(self, studio: Studio, cards: Cards, *, owner: str, lang: Lang) -> None:
+        self._studio, self._cards, self._owner, self._lang = studio, cards, owner, lang
+        self._mark, self._since = "", 0
+        self._told: dict[str, Any] = {}
+        self._looked = self._look_at = -inf
+
+    async def events(self, last: str) -> AsyncIterator[str]:
+        """What was missed since the event `last`, or a whole page where that means nothing here;
+        then every change."""
+        with self._studio.watching(self._owner) as changed:
+            yield "retry: 1000\n\n"
+            self._mark, reached = await self._studio.reached()
+            heard = _heard(last, self._mark, reached)
+            self._since = reached if heard is None else heard
+            if heard is None:
+                yield await self._whole()
+            while not self._studio.closing.is_set():
+                changed.clear()
+                if news := await self._news():
+                    yield news
+                elif not await self._woken(changed):
+                    yield ": still here\n\n"
+
+    async def _woken(self, changed: asyncio.Event) -> bool:
+        """Whether something changed within a while."""
+        try:
+            async with asyncio.timeout(min(HEARTBEAT, self._look_at - time.monotonic())):
+                await changed.wait()
+            await asyncio.sleep(GATHER)
+        except TimeoutError:
+            return False
+        self._look_at = min(self._look_at, self._looked + CALM)
+        return True
+
+    async def _whole(self) -> str:
+        moment = time.monotonic()
+        page = await _page(self._studio, self._cards, self._owner, self._lang)
+        self._hear(await self._beside(moment), moment)
+        return self._event("page", page)
+
+    async def _news(self) -> str:
+        """The next event; empty when there is nothing to tell."""
+        moment = time.monotonic()
+        tasks, gone, reached = await self._studio.changes(owner=self._owner, since=self._since)
+        if reached == self._since and moment < self._look_at:
+            return ""
+        before = self._told
+        self._hear(await self._beside(moment), moment)
+        if reached == self._since and self._told == before:
+            return ""
+        self._since = reached
+        self._cards.forget(gone)
+        cards = await self._cards.of(tasks, self._lang)
+        return self._event("changes", {"tasks": cards, "gone": gone})
+
+    async def _beside(self, moment: float) -> dict[str, Any]:
+        notice = self._studio.notice
+        summary = await self._cards.summary(self._owner, since=moment)
+        return {**summary, "notice": notice.of(self._lang) if notice else ""}
+
+    def _hear(self, beside: dict[str, Any], moment: float) -> None:
+        self._told, self._looked = beside, moment
+        self._look_at = moment + HEARTBEAT if beside["waiting"] else inf
+
+    def _event(self, name: str, data: dict[str, Any]) -> str:
+        text = json.dumps({**data, **self._told, "now": time.time()}, ensure_ascii=False)
+        return f"id: {self._mark}-{self._since}\nevent: {name}\ndata: {text}\n\n"
 
 
 def _heard(last: str, mark: str, reached: int) -> int | None:
@@ -98,10 +143,6 @@ async def _page(
     return {"tasks": await cards.of(shown, lang), "older": older}
 
 
-async def _summary(cards: Cards, owner: str, revision: int) -> dict[str, Any]:
-    return {**await cards.summary(owner, revision), "now": time.time()}
-
-
 def _write_cursor(task: Task) -> str:
     return f"{task.created!r}-{task.id}"
 
@@ -109,8 +150,3 @@ def _write_cursor(task: Task) -> str:
 def _read_cursor(text: str) -> Cursor | None:
     found = _CURSOR.fullmatch(text)
     return (float(found[1]), found[2]) if found else None
-
-
-def _event(name: str, data: dict[str, Any], mark: str, revision: int) -> str:
-    text = json.dumps(data, ensure_ascii=False)
-    return f"id: {mark}-{revision}\nevent: {name}\ndata: {text}\n\n"

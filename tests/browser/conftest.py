@@ -24,7 +24,7 @@ FLAGS = [
 KNOWN_NOISE = ("Method not implemented.",)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it is open no other file's event loop can run
 def chromium() -> Iterator[Browser]:
     if not shutil.which(CHROMIUM):
         if os.environ.get("CI"):

@@ -262,8 +262,9 @@ def test_a_deleted_task_is_gone_from_every_tab(app: Program, visit: Visit) -> No
     page, other = visit(app.url), visit(app.url)
     ask(page, "to be deleted")
     expect(card(page, "to be deleted").locator(".state.ok")).to_be_visible(timeout=DONE)
-    page.on("dialog", lambda dialog: dialog.accept())
     page.click("#act-delete")
+    expect(page.locator("#sure")).to_contain_text("This cannot be undone.")
+    page.click("#sure .yes")
     expect(card(page, "to be deleted")).to_have_count(0)
     expect(card(other, "to be deleted")).to_have_count(0)
 

@@ -13,8 +13,11 @@ import httpx
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from kling_ui.ui.page import FEED
+
 from ..conftest import Kling, photo
 from ..program import ROOT, Program, app_at
+from .stream import CARD, EVENTS, stream
 from .test_page import DONE, ask, card, posts
 
 pytestmark = pytest.mark.browser
@@ -22,7 +25,6 @@ pytestmark = pytest.mark.browser
 Visit = Callable[..., Page]
 SENTENCE = "No answer yet. Press again: it stays one task."
 PRESSES = "**/gradio_api/run/predict*"
-EVENTS = "**/gradio_api/studio/events*"
 
 
 def presses(page: Page) -> list[Any]:
@@ -163,21 +165,6 @@ def test_a_stream_that_was_refused_is_opened_again_where_it_stopped(
     assert len(asked) == 3
 
 
-CARD = {
-    "id": "0" * 32, "revision": 1, "state": "cancelled", "since": 9, "created": 9, "sent": None,
-    "ended": 9, "over": True, "usual": None, "request": {"prompt": "a card"}, "n": 1, "price": "",
-    "trouble": None, "case": "", "pictures": [], "watermarked": [], "ids": {}, "deduction": "",
-}  # fmt: skip
-
-
-def stream(*events: tuple[str, str, dict[str, Any]]) -> str:
-    head = {"now": 10, "running": 0, "spent": []}
-    return "retry: 60000\n\n" + "".join(
-        f"id: {mark}\nevent: {name}\ndata: {json.dumps(head | data)}\n\n"
-        for mark, name, data in events
-    )
-
-
 def test_older_tasks_follow_the_page_and_not_a_change_of_a_much_older_one(
     app: Program, visit: Visit
 ) -> None:
@@ -219,7 +206,7 @@ window.EventSource = class extends EventSource {
 
 def test_a_feed_that_is_loaded_twice_is_one_feed(app: Program, visit: Visit) -> None:
     page = visit(app.url, before=lambda page: page.add_init_script(COUNT_STREAMS))
-    code = (ROOT / "assets" / "feed.js").read_text(encoding="utf-8")
+    code = "\n".join((ROOT / "assets" / name).read_text(encoding="utf-8") for name in FEED)
     page.evaluate(
         "code => Function('element', 'trigger', code)(document.querySelector('#history'), () => 0)",
         code,
@@ -302,6 +289,7 @@ def test_over_https_the_languages_cookie_lives_in_a_spaces_frame(
     page = visit("https://kling.example/", before=secure)
     with page.expect_navigation():
         page.click("#pill-language")
+    page.wait_for_selector("#generate:has-text('·')")  # what it asked for is answered
     (cookie,) = [c for c in page.context.cookies() if c["name"] == "kling_language"]
     assert (cookie["secure"], cookie["sameSite"]) == (True, "None")
     assert cookie.get("partitionKey")

@@ -33,8 +33,8 @@ from kling_ui.simulator import Fault
 from kling_ui.studio import Studio
 from kling_ui.task import State, Task
 
-from . import worker
 from ..conftest import Kling
+from . import worker
 from .worker import Press, at_work, pressed
 
 SECONDS = (0.05, 0.4)  # a task's life at Kling

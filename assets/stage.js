@@ -1,0 +1,198 @@
+// The stage: the selected task's state, what can be done with it, and its details.
+let picked = null; // the task a person chose; the newest where none was
+let awaited = ""; // the task just sent again, until the stream tells of it
+
+const newest = () => [...tasks.values()].reduce((a, b) => (!a || b.created > a.created ? b : a), null);
+const current = () => tasks.get(picked) ?? newest();
+kling.selected = () => current()?.id ?? "";
+kling.showNewest = () => { picked = null; drawAll(); };
+
+function select(id) {
+  picked = id;
+  drawAll();
+  $("stage")?.scrollIntoView({ block: "nearest", behavior: "smooth" });
+}
+
+// ── what can be done ─────────────────────────────────────────────────────────────────────────
+function actions(task) {
+  if (!task) return [];
+  const { state } = task, away = task.case === "account_missing", list = [];
+  const ended = ["failed", "rejected", "cancelled", "expired"].includes(state);
+  const lost = ["unconfirmed", "stalled"].includes(state) || task.case === "forgotten";
+  if (lost && !away && !task.over) list.push("look");
+  if (state === "unconfirmed") list.push("again", "discard");
+  if (ended && !task.found && task.case !== "reference_gone") list.push("retry");
+  if (state === "queued") list.push("cancel", ...(task.case === "held" ? ["release"] : []));
+  if (!task.found) list.push("settings");
+  if (task.pictures.length) list.push("download");
+  return [...list, "details", ...(task.over ? ["delete"] : [])];
+}
+
+function primary(task, list) { // what its trouble names as the one thing to do
+  const again = list.includes("again") ? "again" : "retry";
+  const named = { again, edit: "settings", look: "look", release: "release" }[task?.action];
+  return list.includes(named) ? named : "";
+}
+
+// A second click where a button was is no word about the button that took its place.
+document.addEventListener("click", (event) => {
+  if (event.detail > 1 && event.target.closest?.("#stage-actions")) event.stopImmediatePropagation();
+}, { capture: true, signal: life.signal });
+
+// ── questions before what cannot be undone ───────────────────────────────────────────────────
+let question = null; // {id, action, dialog}
+function sure(task, action, body) {
+  return new Promise((answer) => {
+    const no = make("button", { type: "button", textContent: say("not_now") });
+    const yes = make("button", { type: "button", className: `yes ${action}`, textContent: $(`act-${action}`).textContent });
+    const dialog = make("dialog", { id: "sure", "aria-labelledby": "sure-title" },
+      make("b", { id: "sure-title", textContent: say(`${action}_title`) }),
+      make("p", { textContent: body }), make("div", {}, no, yes));
+    no.onclick = () => dialog.close();
+    yes.onclick = () => dialog.close("yes");
+    dialog.onclose = () => {
+      question = null;
+      dialog.remove();
+      answer(dialog.returnValue === "yes");
+    };
+    question = { id: task.id, action, dialog };
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}
+
+function drawQuestion() { // what it asks about may have moved on
+  if (question && !actions(tasks.get(question.id)).includes(question.action)) question.dialog.close();
+}
+
+kling.sure = async (action) => {
+  const task = current();
+  return [task && (await sure(task, action, say(`${action}_body`))) ? task.id : ""];
+};
+
+// ── once more ────────────────────────────────────────────────────────────────────────────────
+// A press keeps its number until it is answered, so that pressed again it stays one task.
+const numbers = new Map(); // id of the former → nonce
+let pressed = ""; // the task of the last press
+kling.again = async (action) => {
+  const task = current();
+  if (!task || (task.warning && !(await sure(task, action, task.warning)))) return ["", ""];
+  pressed = task.id;
+  if (!numbers.has(task.id)) numbers.set(task.id, kling.number());
+  setTimeout(() => { if (pressed === task.id && numbers.has(task.id)) kling.unanswered(); }, kling.patience);
+  return [task.id, numbers.get(task.id)];
+};
+
+kling.sentAgain = (report) => {
+  if (!report?.former) return;
+  numbers.delete(report.former);
+  if (report.problem) tell(tasks.get(report.former), report.problem, "err");
+  awaited = report.task;
+  drawAll();
+};
+kling.unanswered = () => tell(tasks.get(pressed), say("no_answer"), "err");
+
+// ── looking ──────────────────────────────────────────────────────────────────────────────────
+kling.asking = 4000; // milliseconds in which Kling's answer may change something
+kling.look = () => {
+  const task = current();
+  if (!task || (note?.tone === "asking" && note.id === task.id)) return [""];
+  pressed = task.id;
+  tell(task, say("asking"), "asking");
+  const asked = note;
+  setTimeout(() => { if (note === asked) tell(task, connected() ? say("nothing_new") : ""); }, kling.asking);
+  return [task.id];
+};
+kling.unheard = () => tell(tasks.get(pressed), say("unheard"), "err");
+
+// ── what came of the last press, in place, until its task changes ────────────────────────────
+let note = null; // {id, revision, text, tone}
+function tell(task, text, tone = "") {
+  note = task && text ? { id: task.id, revision: task.revision, text, tone } : null;
+  drawNote(current());
+}
+
+function drawNote(task) {
+  const line = $("stage-said");
+  if (note && note.revision !== tasks.get(note.id)?.revision) note = null;
+  const own = note && note.id === task?.id ? note : { text: "", tone: "" };
+  if (!line) return;
+  set(line, own.text);
+  line.className = own.tone;
+}
+
+// ── drawing ──────────────────────────────────────────────────────────────────────────────────
+function drawStage() {
+  const stage = $("stage"), head = $("stage-head");
+  if (!stage || !head) return;
+  if (tasks.has(awaited)) [picked, awaited] = [awaited, ""];
+  const task = current(), list = actions(task);
+  stage.dataset.actions = list.join(" ");
+  stage.dataset.primary = primary(task, list);
+  shape(task).forEach((side, index) => stage.style.setProperty(index ? "--ratio-h" : "--ratio-w", side));
+  stage.classList.toggle("bare", Boolean(task && nothingToShow(task)));
+  for (const [id, node] of nodes) node.card.classList.toggle("selected", id === task?.id);
+  drawHead(head, task);
+  drawNote(task);
+  drawDetails(task);
+  drawQuestion();
+  showPictures(task);
+}
+
+function drawHead(head, task) {
+  if (!task) {
+    head.replaceChildren(
+      make("span", { className: "state wait", textContent: say("example") }),
+      make("b", { textContent: say("examples_title") }),
+      make("span", { className: "meta", textContent: say("examples_meta") }));
+    return;
+  }
+  const trouble = task.trouble && make("p", { className: `notice ${tone(task)}` },
+    make("b", { textContent: task.trouble.title + (kling.lang === "zh" ? "。" : ".") }),
+    ` ${task.trouble.advice} `,
+    task.trouble.charged ? make("span", { className: "charged", textContent: task.trouble.charged }) : null,
+    task.trouble.detail ? make("span", { className: "said", textContent: task.trouble.detail }) : null);
+  const usual = trouble ? "" : usually(task);
+  head.replaceChildren(
+    make("span", { className: `state ${tone(task)}`, id: "stage-state", textContent: stateText(task) }),
+    make("b", { textContent: title(task), title: title(task) }),
+    make("span", { className: "meta", textContent: meta(task) }),
+    ...(trouble ? [trouble] : []),
+    ...(usual ? [make("span", { className: "meta", textContent: usual })] : []));
+}
+
+// One question at a time: answers of two could come in the wrong order, and show a task's pictures
+// under another's name.
+let shown = "", shownTask = null, asking = null, showingLate = null;
+function showPictures(task) {
+  const key = task ? [task.id, task.pictures.map((one) => one.id).join(), task.over].join("|") : "examples";
+  $("stage").classList.toggle("stale", shownTask !== (task?.id ?? ""));
+  if (!heard || key === shown || asking !== null) return;
+  asking = key;
+  closePreview();
+  showingLate = setTimeout(kling.showed, 5000);
+  trigger("show", { task_id: task?.id ?? "" });
+}
+kling.showed = () => { // the gallery has what was asked for
+  clearTimeout(showingLate);
+  if (asking === null) return;
+  [shown, asking] = [asking, null];
+  shownTask = shown === "examples" ? "" : shown.split("|")[0];
+  drawStage();
+};
+
+function closePreview() {
+  const escape = new KeyboardEvent("keydown", { key: "Escape", code: "Escape", bubbles: true });
+  document.querySelector("#stage-gallery .preview")?.dispatchEvent(escape);
+}
+
+kling.download = async () => {
+  const task = current();
+  for (const picture of task ? [...task.pictures, ...task.watermarked] : []) {
+    const anchor = make("a", { href: `${link(picture.id)}?download`, download: "" });
+    document.body.append(anchor);
+    anchor.click();
+    anchor.remove();
+    await new Promise((done) => setTimeout(done, 300));
+  }
+};
