@@ -55,11 +55,15 @@ def test_the_line_keeps_its_order_within_one_moment(tmp_path: Path) -> None:
 
 
 def test_what_was_sent_and_is_not_finished_is_in_flight(history: History) -> None:
+    ids = {}
     for state in State:
-        moved(history, added(history, owner=state, request={"n": 3}), state)
+        task = added(history, owner=state, request={"n": 3})
+        ids[str(state)] = task.id
+        moved(history, task, state)
     moved(history, added(history, account="demo"), State.PROCESSING)
     assert sorted(history.in_flight("live"), key=lambda one: one.owner) == [
-        InFlight(owner, "kling-v3", 3) for owner in ("processing", "sending", "submitted")
+        InFlight(ids[owner], owner, "kling-v3", 3)
+        for owner in ("processing", "sending", "submitted")
     ]
 
 
@@ -172,7 +176,7 @@ def test_a_task_found_at_kling_gets_a_row(history: History, clock: Clock) -> Non
     assert (task.external_task_id, task.remote_id, task.n) == (f"kui1-{MARK}-1", "829", 2)
     assert (task.created, task.sent, task.ended) == (500.0, 501.0, None)
     assert history.transitions(task.id) == [("submitted", clock.now)]
-    assert history.in_flight("live") == [InFlight(f"~{MARK}", "kling-v2", 2)]
+    assert history.in_flight("live") == [InFlight(task.id, f"~{MARK}", "kling-v2", 2)]
     assert history.unfinished() == [task]
 
 

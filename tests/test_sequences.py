@@ -192,4 +192,4 @@ def test_sending_again_by_itself_needs_all_three_answers(
     assert not any(world.wrong for world in worlds)
     assert any(world.sent_again for world in worlds)
     monkeypatch.setattr("kling_ui.studio.watcher.NO_TRACE", (1, 0.0))
-    assert any(played(plan, seed, disk, monkeypatch).wrong for seed in range(40))
+    assert any(played(plan, seed, disk, monkeypatch).wrong for seed in range(400))

@@ -44,6 +44,7 @@ class Summary:
 class InFlight:
     """A task that Kling has or is being sent; `n` pictures were asked for."""
 
+    id: str
     owner: str
     model: str
     n: int
@@ -119,13 +120,13 @@ class Reader:
     def in_flight(self, account: str) -> list[InFlight]:
         """What takes up places of the account at Kling."""
         rows = self._database.read(
-            "SELECT owner, model, json_extract(request, '$.n') AS n"
+            "SELECT id, owner, model, json_extract(request, '$.n') AS n"
             f" FROM task INDEXED BY task_open WHERE deleted=0 AND state IN ({marks(AT_KLING)})"
             " AND account=? AND json_valid(request)",
             *AT_KLING,
             account,
         )
-        return [InFlight(row["owner"], row["model"], _n(row)) for row in rows]
+        return [InFlight(row["id"], row["owner"], row["model"], _n(row)) for row in rows]
 
     def latest_accepted(self, account: str) -> Task | None:
         """The newest task that Kling gave an id to."""

@@ -38,6 +38,7 @@ class Limit:
     most: int
     trial: float  # when one more may be tried, monotonic seconds
     patience: float = FIRST_TRIAL
+    trying: bool = False  # a trial is under way
 
 
 class Quota:
@@ -60,25 +61,26 @@ class Quota:
         """One trial at a time."""
         limit = self._limits.get(task.model)
         if limit and load + task.n > limit.most:
-            limit.trial = now + limit.patience
+            limit.trial, limit.trying = now + limit.patience, True
 
     def refused(self, task: Waiting, *, load: int, now: float) -> None:
-        """1303 while `load` pictures of the model were under way."""
+        """1303 while Kling was at `load` pictures of the model."""
         most = max(1, load + task.n - 1)
         limit = self._limits.get(task.model)
         if limit is None:
             self._limits[task.model] = Limit(most, now + FIRST_TRIAL)
             return
         limit.most = min(limit.most, most)
-        limit.trial = now + limit.patience
-        limit.patience = min(limit.patience * 2, LONGEST_TRIAL)
+        if limit.trying:  # several refused at once say no more than one
+            limit.patience = min(limit.patience * 2, LONGEST_TRIAL)
+        limit.trial, limit.trying = now + limit.patience, False
 
     def accepted(self, task: Waiting, *, load: int, now: float) -> None:
-        """It went through, with `load` pictures of the model already under way."""
+        """It went through while Kling was at `load` other pictures of the model."""
         limit = self._limits.get(task.model)
         if limit and load + task.n > limit.most:
             limit.most, limit.patience = load + task.n, FIRST_TRIAL
-            limit.trial = now + NEXT_TRIAL
+            limit.trial, limit.trying = now + NEXT_TRIAL, False
 
     def next(
         self, line: Sequence[Waiting], flying: Iterable[InFlight], *, now: float

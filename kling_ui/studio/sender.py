@@ -11,7 +11,7 @@ import logging
 from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from ..errors import KlingError, NoAnswer, NotSent, Refused, TooFast
@@ -40,14 +40,6 @@ LIMIT = "limit "  # what is learned of a model's limit is remembered by this and
 SURE = {State.SENDING, State.UNCONFIRMED}  # where the verdict on the one POST may find its row
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """A task that was chosen while `load` pictures of its model were under way."""
-
-    task: Waiting
-    load: int
-
-
 class Sender:
     """The rows are the queue. `sent` is called with every task that Kling has, or may have, from
     then on. `callbacks`, where Kling can reach us, tell it where to call."""
@@ -66,7 +58,7 @@ class Sender:
         self._clock, self._callbacks = clock, callbacks
         self._quota = Quota({}, now=0)
         self._flying: dict[str, asyncio.Task[None]] = {}
-        self._turns: dict[str, Turn] = {}  # of those that fly
+        self._undecided: dict[str, Waiting] = {}  # of those that fly
         self._work, self._wire = asyncio.Event(), asyncio.Semaphore(AT_ONCE)
         self._pause = Pause(clock, longest=LONGEST_PAUSE)
         self._trying_since: dict[str, float] = {}
@@ -84,12 +76,12 @@ class Sender:
             while True:
                 await self._wire.acquire()
                 try:
-                    task, turn = await self._next()
+                    task, place = await self._next()
                 except BaseException:
                     self._wire.release()
                     raise
-                self._turns[task.id] = turn
-                self._flying[task.id] = asyncio.create_task(self._turn(task, turn))
+                self._undecided[task.id] = place
+                self._flying[task.id] = asyncio.create_task(self._turn(task, place))
         finally:
             if self._flying:
                 await asyncio.wait(self._flying.values(), timeout=LAST_MOMENT)
@@ -110,7 +102,7 @@ class Sender:
             if name.startswith(LIMIT) and isinstance(fact.value, int)
         }
 
-    async def _next(self) -> tuple[Task, Turn]:
+    async def _next(self) -> tuple[Task, Waiting]:
         """The next to be sent, as soon as there is one and the account may send."""
         while True:
             self._work.clear()
@@ -125,7 +117,7 @@ class Sender:
             else:
                 await self._clock.wait(self._work, self._patience)
 
-    async def _choose(self) -> tuple[Task, Turn] | None:
+    async def _choose(self) -> tuple[Task, Waiting] | None:
         line, flying = await self._waiting()
         now = self._clock.now()
         self._patience = self._quota.wait(line, now=now) or 3600.0
@@ -136,16 +128,15 @@ class Sender:
             line.remove(chosen)  # it cannot be read, or is gone
         else:
             return None
-        turn = Turn(chosen, load=loads(flying)[chosen.model])
-        self._quota.sending(chosen, load=turn.load, now=now)
+        self._quota.sending(chosen, load=loads(flying)[chosen.model], now=now)
         self._served[chosen.owner] = max(self._served.values(), default=0) + 1
         self._records.wake({one.owner for one in line})  # each of them moves up
-        return task, turn
+        return task, chosen
 
     async def _waiting(self) -> tuple[list[Waiting], list[InFlight]]:
         queued, flying = await self._records.read(self._line_and_flight)
         chosen = [one for one in queued if one.id in self._flying]
-        flying += [InFlight(owner=one.owner, model=one.model, n=one.n) for one in chosen]
+        flying += [InFlight(id=one.id, owner=one.owner, model=one.model, n=one.n) for one in chosen]
         waiting = [one for one in queued if one.id not in self._flying and one.case != "held"]
         return in_order(waiting, flying, self._served), flying
 
@@ -168,18 +159,19 @@ class Sender:
         self._records.cramp(free < ROOM)
         return free >= ROOM
 
-    async def _turn(self, task: Task, turn: Turn) -> None:
+    async def _turn(self, task: Task, place: Waiting) -> None:
         try:
-            await self._send(task, turn)
+            await self._send(task, place)
         except Exception:  # nothing was sent: the row could not be written or the picture read
             log.exception("task %s: could not be sent", task.id)
             self._pause.begin()
         finally:
-            del self._flying[task.id], self._turns[task.id]
+            del self._flying[task.id]
+            self._undecided.pop(task.id, None)
             self._wire.release()
             self.wake()
 
-    async def _send(self, task: Task, turn: Turn) -> None:
+    async def _send(self, task: Task, place: Waiting) -> None:
         """One task from ``queued`` to a verdict, one commit before the POST and one after it."""
         try:
             payload = await self._payload(task)
@@ -202,9 +194,9 @@ class Sender:
         try:
             answer = await self.account.client.create(payload)
         except Exception as error:
-            await self._not_accepted(sending, error, turn)
+            await self._not_accepted(sending, error, place)
         else:
-            await self._accepted(sending, answer, turn)
+            await self._accepted(sending, answer, place)
 
     async def _payload(self, task: Task) -> dict[str, Any]:
         request = ImageRequest(**{**task.request, "external_task_id": task.external_task_id})
@@ -216,9 +208,11 @@ class Sender:
             request = replace(request, callback_url=self._callbacks.url(task.id))
         return request.payload()
 
-    async def _accepted(self, task: Task, answer: Answer, turn: Turn) -> None:
+    async def _accepted(self, task: Task, answer: Answer, place: Waiting) -> None:
+        self._undecided.pop(task.id)
         self._answered(task)
-        await self._learn(turn, self._quota.accepted)
+        others = await self._at_kling(place.model) - place.n
+        await self._learn(place, self._quota.accepted, load=others)
         submitted = await self._records.insist(
             task,
             State.SUBMITTED,
@@ -232,11 +226,12 @@ class Sender:
         if submitted:
             self._sent(submitted)
 
-    async def _not_accepted(self, task: Task, error: Exception, turn: Turn) -> None:
+    async def _not_accepted(self, task: Task, error: Exception, place: Waiting) -> None:
         match error:
             case NotSent() | TooFast():
                 if error.code == PARALLEL:
-                    await self._learn(await self._overtaken(turn), self._quota.refused)
+                    at_kling = await self._at_kling(place.model)
+                    await self._learn(place, self._quota.refused, load=at_kling)
                 await self._again(task, error)
             case Refused() if self._ours_exists(task, error):
                 await self._unconfirmed(task, error)
@@ -258,22 +253,20 @@ class Sender:
         ours = task.resubmitted or not task.request.get("external_task_id")
         return ours and "already exists" in error.detail
 
-    async def _overtaken(self, turn: Turn) -> Turn:
-        """Creates arrive in any order: what Kling has accepted since, it takes at once."""
+    async def _at_kling(self, model: str) -> int:
+        """Pictures of the model that Kling has accepted, as far as its answers are here."""
         flying = await self._records.read(self._records.history.in_flight, self.account.name)
-        model = turn.task.model
-        unsure = sum(one.task.n for one in self._turns.values() if one.task.model == model)
-        return replace(turn, load=max(turn.load, loads(flying)[model] - unsure))
+        return sum(one.n for one in flying if one.model == model and one.id not in self._undecided)
 
     def _answered(self, task: Task) -> None:
         self._pause.over()
         self._trying_since.pop(task.id, None)
 
-    async def _learn(self, turn: Turn, lesson: Callable[..., None]) -> None:
+    async def _learn(self, place: Waiting, lesson: Callable[..., None], *, load: int) -> None:
         """What the verdict says of the account's limit, remembered where it is new."""
-        model = turn.task.model
+        model = place.model
         known = self._quota.most(model)
-        lesson(turn.task, load=turn.load, now=self._clock.now())
+        lesson(place, load=load, now=self._clock.now())
         if (most := self._quota.most(model)) != known:
             history, name = self._records.history, LIMIT + model
             with suppress(DiskTrouble):
