@@ -8,6 +8,8 @@ import hashlib
 import hmac
 import json
 import logging
+import ssl
+from functools import cached_property
 from ipaddress import ip_address
 from uuid import uuid4
 
@@ -43,7 +45,6 @@ class Callbacks:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._running: set[asyncio.Task[None]] = set()
-        self._client: httpx.AsyncClient | None = None
 
     def follow(self, task: Task) -> None:
         if not self._options.callbacks or not is_loopback(task.callback_url):
@@ -61,17 +62,16 @@ class Callbacks:
         told = wire.described(task, now=moment, base=task.base, external=self._options.lookup)
         body = json.dumps(told).encode()
         headers = {"Content-Type": "application/json", **self._signed(body)}
-        try:
-            await self._caller().post(task.callback_url, content=body, headers=headers)
-        except httpx.HTTPError as error:
-            _log.warning("callback of task %s failed: %s", task.id, type(error).__name__)
+        async with httpx.AsyncClient(timeout=_SECONDS, trust_env=False, verify=self._tls) as client:
+            try:
+                await client.post(task.callback_url, content=body, headers=headers)
+            except httpx.HTTPError as error:
+                _log.warning("callback of task %s failed: %s", task.id, type(error).__name__)
 
-    def _caller(self) -> httpx.AsyncClient:
-        """Made once: that takes as long as several calls. It keeps no connection open."""
-        if self._client is None:
-            unkept = httpx.Limits(max_keepalive_connections=0)
-            self._client = httpx.AsyncClient(timeout=_SECONDS, trust_env=False, limits=unkept)
-        return self._client
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        """Made once: that takes longer than several calls."""
+        return httpx.create_ssl_context(trust_env=False)
 
     def _signed(self, body: bytes) -> dict[str, str]:
         secret = self._options.webhook_secret
