@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from ..task import Task
 
 KNOWN = 50  # finished tasks that a belief is made of
-PRICE = 0.11  # seconds; measured: about five looks a task, half a second late
-LIST_PRICE = 0.2  # one look serves all
+PRICE = 0.105  # seconds; measured: about five looks a task, half a second late
+LIST_PRICE = 0.1  # one look serves all
 LONGEST = 300.0  # seconds between two looks within the first day
 
 _PUBLISHED = (8.0, 30.0)  # seconds, gateways' samples and apps' words: central 80 %

@@ -24,15 +24,7 @@ from .forecast import LONGEST
 from .pause import Pause
 from .reading import Reading, found_in
 from .timing import Timing
-from .watched import (
-    A_DAY,
-    FORGOTTEN,
-    NO_TRACE,
-    RUNNING,
-    UNSURE,
-    WATCHED,
-    Watched,
-)
+from .watched import A_DAY, FORGOTTEN, NO_TRACE, RUNNING, UNSURE, WATCHED, Watched
 
 log = logging.getLogger(__name__)
 
