@@ -38,9 +38,10 @@ from . import worker
 from .worker import Press, at_work, pressed
 
 SECONDS = (0.05, 0.4)  # a task's life at Kling
-QUOTA = 9  # pictures at once, so that some presses have to wait
+QUOTA = 14  # pictures at once, so that some presses have to wait
 KILLS = 25  # in one data folder; more of them begin anew
 EARLY = 3  # of these come while the folder is made
+LAST = 120.0  # seconds of the last life at most
 PATIENCE = 0.6  # seconds a life waits for the moment it is to end at
 
 
@@ -53,7 +54,9 @@ def noise(*, prompt: str, index: int, width: int, height: int, reference: Any = 
 
 
 CUT = noise(prompt="", index=0, width=0, height=0)[:9000]
-CREATES = {  # what a press may meet; after all but the last two Kling has the task
+BUSY = b'{"code": 1302, "message": "too fast", "request_id": "r"}'
+CREATES = {  # what a press may meet; but for the last two Kling has the task in the end
+    "busy": Fault(status=429, body=BUSY, content_type="application/json"),  # twice
     "lost": Fault(drop=True, accept=True),
     "500": Fault(status=500, body=b"oops", accept=True),
     "garbage": Fault(status=200, body=b"<html>", accept=True),
@@ -81,6 +84,7 @@ class Wire:
     prey: tuple[str, int] = ("", 0)
     holds: bool = False  # whether the create that is waited for is answered late
     struck: threading.Event = field(default_factory=threading.Event)
+    tries: Counter[str] = field(default_factory=Counter)  # of a prompt
     fetched: set[str] = field(default_factory=set)
 
     def hunt(self, end: End) -> None:
@@ -94,16 +98,19 @@ class Wire:
         struck = self._strikes(moment)
         match moment:
             case "create":
-                trouble = info["body"].get("prompt", "").partition(": ")[0]
-                return CREATES.get(trouble) or (
-                    Fault(delay=0.05) if struck and self.holds else None
-                )
+                held = Fault(delay=0.05) if struck and self.holds else None
+                return self._luck(info["body"].get("prompt", "")) or held
             case "picture" if info["path"] not in self.fetched:
                 self.fetched.add(info["path"])
                 return self._maybe(PICTURES, 0.4)
             case "get" | "list":
                 return self._maybe(QUERIES, 0.05)
         return None
+
+    def _luck(self, prompt: str) -> Fault | None:
+        self.tries[prompt] += 1
+        luck = prompt.partition(": ")[0]
+        return None if luck == "busy" and self.tries[prompt] > 2 else CREATES.get(luck)
 
     def _strikes(self, moment: str) -> bool:
         wanted, left = self.prey
@@ -246,7 +253,7 @@ class Campaign:
         self.made += self.to_come
         async with at_work(self.data, self.server.url) as studio:
             await asyncio.gather(*(pressed(studio, press) for press in self.made))
-            await self._rest(studio, until=time.monotonic() + 60 + len(self.made) / 5)
+            await self._rest(studio, until=time.monotonic() + LAST)
         self.wire.calm = True
         self._collect()
 
@@ -297,10 +304,9 @@ def pictures(data: Path) -> dict[str, list[sqlite3.Row]]:
 def drawn(chance: Random, number: int) -> Press:
     """A press and its luck, which stands in its prompt."""
     luck = chance.choice([*CREATES, *["fine"] * 14])
-    slow = " #429" if chance.random() < 0.06 else ""  # told twice to wait
     return Press(
         nonce=f"{number:032x}",
-        prompt=f"{luck}: fox {number}{slow}",
+        prompt=f"{luck}: fox {number}",
         n=chance.choice([1, 1, 1, 2, 3]),
         clicks=chance.choice([1, 1, 1, 2]),
         regret=chance.uniform(0, 0.1) if chance.random() < 0.1 else None,
