@@ -16,6 +16,7 @@ from typing import Any
 
 from ..program import ROOT, Program
 from . import kling
+from .meter import Spent
 from .outcome import Outcome
 
 TIME_LIMIT = 180.0  # seconds of a worker
@@ -24,19 +25,22 @@ TIME_LIMIT = 180.0  # seconds of a worker
 @dataclass(frozen=True, slots=True)
 class Way:
     """How pictures are waited for: a worker and the Kling it has. It runs all numbers of tasks
-    that are wanted, or those of `only`; `warm_up` tasks come before and are not shown."""
+    that are wanted, or those of `only`; `warm_up` tasks come before and are not shown. Few tasks
+    scatter: a row is made of so many `rounds`."""
 
     name: str
     worker: tuple[str, ...]
     kling: tuple[str, ...] = ()
     only: tuple[int, ...] = ()
     warm_up: int = 0
+    rounds: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Seconds of `median` and `p95` are from a task's end at Kling to its picture on disk; `cpu`
-    is seconds without `pixels`, `memory` MB over `idle`."""
+    """Of all rounds together. Seconds of `median` and `p95` are from a task's end at Kling to its
+    picture on disk; `cpu` is seconds of a round without `pixels`, `memory` MB over `idle`, the most
+    of any round."""
 
     way: Way
     tasks: int
@@ -61,9 +65,10 @@ def measured(way: Way, numbers: list[int], folder: Path, pictures: Path) -> Iter
         return
     with simulator(data / "kling", pictures, *way.kling) as url:
         if way.warm_up:
-            _run(way, way.warm_up, url, data / "ours")
+            _round(way, way.warm_up, url, data / "ours")
         for tasks in numbers:
-            yield _run(way, tasks, url, data / "ours")
+            rounds = [_round(way, tasks, url, data / "ours") for _ in range(way.rounds)]
+            yield _figures(way, tasks, rounds)
 
 
 @contextmanager
@@ -77,24 +82,40 @@ def simulator(data: Path, pictures: Path, *options: str) -> Iterator[str]:
         program.stop()
 
 
-def _run(way: Way, tasks: int, url: str, data: Path) -> Figures:
+@dataclass(frozen=True, slots=True)
+class _Round:
+    late: list[float]  # seconds, of each picture that came
+    requests: int
+    spent: Spent
+
+
+def _round(way: Way, tasks: int, url: str, data: Path) -> _Round:
     before = _told(url)
     outcome = _worker(way, "--url", url, "--data", f"{data}", "--tasks", f"{tasks}")
-    after, spent = _told(url), outcome.spent
-    late = sorted(landed - after["ended"][task] for task, landed in outcome.landed.items())
+    after = _told(url)
+    return _Round(
+        late=[landed - after["ended"][task] for task, landed in outcome.landed.items()],
+        requests=after["requests"] - before["requests"],
+        spent=outcome.spent,
+    )
+
+
+def _figures(way: Way, tasks: int, rounds: list[_Round]) -> Figures:
+    late = sorted(seconds for one in rounds for seconds in one.late)
     if not late:
         raise NotMeasured("no picture came")
+    all_tasks = tasks * len(rounds)
     return Figures(
         way=way,
         tasks=tasks,
-        lost=tasks - len(late),
+        lost=all_tasks - len(late),
         median=statistics.median(late),
         p95=late[ceil(0.95 * len(late)) - 1],
-        requests=(after["requests"] - before["requests"]) / tasks,
-        cpu=spent.cpu - spent.pixels,
-        pixels=spent.pixels,
-        idle=spent.idle,
-        memory=spent.peak - spent.idle,
+        requests=sum(one.requests for one in rounds) / all_tasks,
+        cpu=statistics.mean(one.spent.cpu - one.spent.pixels for one in rounds),
+        pixels=statistics.mean(one.spent.pixels for one in rounds),
+        idle=statistics.mean(one.spent.idle for one in rounds),
+        memory=max(one.spent.peak - one.spent.idle for one in rounds),
     )
 
 

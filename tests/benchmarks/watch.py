@@ -21,8 +21,8 @@ NUMBERS = (1, 10, 50, 200)  # tasks in flight
 EVERY_1 = Way("every 1 s", ("plain", "--every", "1"))
 EVERY_5 = Way("every 5 s", ("plain", "--every", "5"))
 OURS = Way("ours", ("ours",))
-NO_LIST = Way("ours, no list", ("ours",), kling=("--no-list",), only=(10,), warm_up=30)
-CALLBACKS = Way("ours, callbacks", ("ours", "--callbacks"), only=(10,), warm_up=30)
+NO_LIST = Way("ours, no list", ("ours",), ("--no-list",), only=(10,), warm_up=30, rounds=10)
+CALLBACKS = Way("ours, callbacks", ("ours", "--callbacks"), only=(10,), warm_up=30, rounds=6)
 PEERS = (EVERY_1, EVERY_5)
 
 
@@ -76,7 +76,8 @@ Python {platform.python_version()}, {os.cpu_count()} cores, load average {os.get
 Tasks: log-normal, median {kling.MEDIAN:g} s, sigma {kling.SIGMA:g}, clipped to \
 {kling.SHORTEST:g} to {kling.LONGEST:g} s, {kling.QUEUE:g} s of it queue; one PNG of 1024 x 1024.
 Each way runs its rows in this order on one data folder, so that ours knows how long its earlier
-tasks took; without a list and with callbacks it has run 30 tasks before.
+tasks took; without a list and with callbacks it has run 30 tasks before, and the row is that of
+several rounds together.
 CPU is that of the worker without decoding and thumbnails, which stand beside it.
 
 {"":17}{"tasks":>5}{"median s":>10}{"p95 s":>8}{"requests":>10}{"CPU s":>8}\
