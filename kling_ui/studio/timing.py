@@ -39,7 +39,7 @@ class Timing:
         age = one.age(self._clock.now())
         if one.task.state not in RUNNING or age > A_DAY:
             return jittered(one.patience(self._clock.now(), able=able))
-        delay = gap([self._hazard(one)], price=PRICE, longest=LONGEST_GAP)
+        delay = jittered(gap([self._hazard(one)], price=PRICE, longest=LONGEST_GAP))
         return max(delay, self._forecasts.of(one.task).pause(age), one.penalty)
 
     def together(self, group: Sequence[Watched]) -> float:
