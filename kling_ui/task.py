@@ -40,6 +40,11 @@ class State(StrEnum):
         """No worker will touch it again."""
         return self in _OVER
 
+    @property
+    def repeatable(self) -> bool:
+        """It brought nothing, as far as is known: the same may be asked for once more."""
+        return self is State.UNCONFIRMED or (self.over and self is not State.SUCCEEDED)
+
 
 _OVER = {State.SUCCEEDED, State.FAILED, State.REJECTED, State.CANCELLED, State.EXPIRED}
 

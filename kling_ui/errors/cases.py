@@ -151,8 +151,9 @@ CASES: dict[str, Case] = {
     "no_answer": Case(
         Text("Kling may have accepted this", "可灵可能已受理"),
         Text(
-            "No usable answer came: we keep looking, and it is never sent again by itself.",
-            "没有收到有效答复：我们会继续查询，绝不会自动重复发送。",
+            "No usable answer came: we keep looking, and nothing is sent again while Kling may "
+            "have it.",
+            "没有收到有效答复：我们会继续查询；只要可灵可能已受理，就不会自动重发。",
         ),
         "look",
         "maybe",
@@ -160,9 +161,18 @@ CASES: dict[str, Case] = {
     "interrupted": Case(
         Text("Kling may have accepted this", "可灵可能已受理"),
         Text(
-            "The program stopped while sending: we keep looking, and it is never sent again by"
-            " itself.",
-            "发送途中程序停止了：我们会继续查询，绝不会自动重复发送。",
+            "The program stopped while sending: we keep looking, and nothing is sent again while "
+            "Kling may have it.",
+            "发送途中程序停止了：我们会继续查询；只要可灵可能已受理，就不会自动重发。",
+        ),
+        "look",
+        "maybe",
+    ),
+    "salvaged": Case(
+        Text("Kling may have accepted this", "可灵可能已受理"),
+        Text(
+            "The history was damaged, and whether this was sent is not known: we keep looking.",
+            "历史记录曾损坏，无法确定此任务是否已发送：我们会继续查询。",
         ),
         "look",
         "maybe",

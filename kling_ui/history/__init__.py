@@ -4,7 +4,7 @@ from .history import History
 from .reading import Cursor, InFlight, Learned, Spend, Summary, Waiting
 from .schema import MIGRATIONS, TooNew
 from .trouble import Damaged, DiskTrouble
-from .writing import AlreadyUsed, Found, NewTask
+from .writing import AlreadyUsed, Found, MovedOn, NewTask
 
 __all__ = [
     "MIGRATIONS",
@@ -16,6 +16,7 @@ __all__ = [
     "History",
     "InFlight",
     "Learned",
+    "MovedOn",
     "NewTask",
     "Spend",
     "Summary",

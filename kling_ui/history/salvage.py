@@ -20,12 +20,13 @@ FILES = ("-wal", "-shm", "-journal", "")
 TABLES = ("task", "picture", "transition", "learned")
 SMALLEST = 40  # bytes of a row; a number of a row beyond what the file can hold is damage itself
 
-# What was queued may have been sent after all: the page asks. What was swept has holes again.
+# What was queued may have been sent after all: it is looked for. What was swept has holes again.
 AFTERWARDS = """
     UPDATE revision SET value = (SELECT coalesce(max(revision), 0) FROM task);
     UPDATE task SET model = coalesce(json_extract(request, '$.model_name'), '')
         WHERE model = '' AND json_valid(request);
-    UPDATE task SET "case" = 'held' WHERE state = 'queued' AND deleted = 0;
+    UPDATE task SET state = 'unconfirmed', "case" = 'salvaged'
+        WHERE state = 'queued' AND deleted = 0;
     DELETE FROM learned WHERE name = 'swept';
 """
 

@@ -19,6 +19,10 @@ from .trouble import DiskTrouble
 UNCLAIMED = "~"  # begins the owner of a task found at Kling whose owner is not known
 
 
+class MovedOn(Exception):
+    """The task that another was to be sent for is on its way itself."""
+
+
 class AlreadyUsed(Exception):
     """Another task of this account bears the same external task id."""
 
@@ -63,12 +67,14 @@ class Writer(Reader):
         """The task's row and whether it is new; the same owner and nonce give the same task,
         deleted or not.
 
-        Raises `AlreadyUsed` when the account's history holds the external task id."""
+        Raises `AlreadyUsed` when the account's history holds the external task id, and `MovedOn`
+        when the task it supersedes may not be repeated any more."""
         with self._database.writing() as db:
             row = db.execute(
                 "SELECT id FROM task WHERE owner=? AND nonce=?", (new.owner, new.nonce)
             ).fetchone()
             if row is None:
+                _check_former(db, new.supersedes)
                 task_id = self._insert(db, State.QUEUED, asdict(new))
         rows = self._database.read("SELECT * FROM task WHERE id=?", row["id"] if row else task_id)
         tasks = self._tasks(rows)
@@ -126,16 +132,25 @@ class Writer(Reader):
         return len(found)
 
     def move(
-        self, task_id: str, to: State, *, frm: Collection[State], **changes: Any
+        self,
+        task_id: str,
+        to: State,
+        *,
+        frm: Collection[State],
+        unless_superseded: bool = False,
+        **changes: Any,
     ) -> Task | None:
         """Compare-and-set: from one of the states `frm` to `to`, with `changes` to other columns.
-        None when the task was in another state (or is gone): someone else was first."""
+        None when the task was in another state (or is gone): someone else was first; and with
+        `unless_superseded` when another was sent for it, whatever became of that."""
         now = self._clock()
         if to.over:
             changes.setdefault("ended", now)
         with self._database.writing() as db:
             columns = {"state": to, "state_since": now, **encoded(changes)}
             where = f"id=? AND state IN ({marks(frm)}) AND deleted=0"
+            if unless_superseded:
+                where += " AND id NOT IN (SELECT supersedes FROM task)"
             moved = _update(db, columns, where, (task_id, *frm))
             if moved:
                 _log_state(db, task_id, to, now)
@@ -178,6 +193,12 @@ class Writer(Reader):
                 " ON CONFLICT DO UPDATE SET value=excluded.value, at=excluded.at",
                 fact,
             )
+
+
+def _check_former(db: sqlite3.Connection, task_id: str) -> None:
+    row = db.execute("SELECT state FROM task WHERE id=?", (task_id,)).fetchone()
+    if row and not State(row["state"]).repeatable:
+        raise MovedOn(task_id)
 
 
 def _next_revision(db: sqlite3.Connection) -> int:

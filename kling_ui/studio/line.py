@@ -14,6 +14,7 @@ from ..history import InFlight, Waiting
 
 FIRST_TRIAL, LONGEST_TRIAL = 60.0, 960.0  # seconds before one more than the limit is tried
 NEXT_TRIAL = 5.0  # after a trial that went well
+PATIENT = 3600.0  # where nothing will change by itself
 
 
 def in_order(
@@ -102,10 +103,11 @@ class Quota:
                 full.add(task.model)
         return above if above and above.model not in full else None
 
-    def wait(self, line: Sequence[Waiting], *, now: float) -> float | None:
-        """Seconds until a trial could let one of the line through; None: never by itself."""
+    def wait(self, line: Sequence[Waiting], *, now: float) -> float:
+        """Seconds until a trial could let one of the line through. A trial that is due already
+        waits for room, and whoever makes room wakes the line."""
         limits = [self._limits[model] for model in {t.model for t in line} & {*self._limits}]
-        return min((max(0.0, limit.trial - now) for limit in limits), default=None)
+        return min((limit.trial - now for limit in limits if limit.trial > now), default=PATIENT)
 
     def _fits(self, task: Waiting, load: int, now: float) -> bool:
         limit = self._limits.get(task.model)

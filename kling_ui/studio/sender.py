@@ -23,7 +23,7 @@ from ..task import Answer, State, Task
 from .accounts import Account
 from .callbacks import Callbacks
 from .clock import Clock
-from .line import Quota, in_order, loads
+from .line import PATIENT, Quota, in_order, loads
 from .pause import Pause
 from .records import Records
 
@@ -63,7 +63,7 @@ class Sender:
         self._pause = Pause(clock, longest=LONGEST_PAUSE)
         self._trying_since: dict[str, float] = {}
         self._served: dict[str, int] = {}  # by owner, when it was last its turn
-        self._patience = 3600.0  # seconds until a trial may let something through
+        self._patience = PATIENT  # seconds until a trial may let something through
 
     def wake(self) -> None:
         """There may be something to send, or room for it."""
@@ -120,7 +120,7 @@ class Sender:
     async def _choose(self) -> tuple[Task, Waiting] | None:
         line, flying = await self._waiting()
         now = self._clock.now()
-        self._patience = self._quota.wait(line, now=now) or 3600.0
+        self._patience = self._quota.wait(line, now=now)
         await self._tell_above(line)
         while chosen := self._quota.next(line, flying, now=now):
             if task := await self._records.get(chosen.id):
@@ -211,8 +211,6 @@ class Sender:
     async def _accepted(self, task: Task, answer: Answer, place: Waiting) -> None:
         self._undecided.pop(task.id)
         self._answered(task)
-        others = await self._at_kling(place.model) - place.n
-        await self._learn(place, self._quota.accepted, load=others)
         submitted = await self._records.insist(
             task,
             State.SUBMITTED,
@@ -223,16 +221,16 @@ class Sender:
             case="",
             detail="",
         )
+        await self._learn(place, self._quota.accepted, own=place.n)
         if submitted:
             self._sent(submitted)
 
     async def _not_accepted(self, task: Task, error: Exception, place: Waiting) -> None:
         match error:
             case NotSent() | TooFast():
-                if error.code == PARALLEL:
-                    at_kling = await self._at_kling(place.model)
-                    await self._learn(place, self._quota.refused, load=at_kling)
                 await self._again(task, error)
+                if error.code == PARALLEL:
+                    await self._learn(place, self._quota.refused)
             case Refused() if self._ours_exists(task, error):
                 await self._unconfirmed(task, error)
             case Refused() if task.resubmitted:  # it says nothing of the first time
@@ -262,14 +260,17 @@ class Sender:
         self._pause.over()
         self._trying_since.pop(task.id, None)
 
-    async def _learn(self, place: Waiting, lesson: Callable[..., None], *, load: int) -> None:
-        """What the verdict says of the account's limit, remembered where it is new."""
+    async def _learn(self, place: Waiting, lesson: Callable[..., None], *, own: int = 0) -> None:
+        """What the verdict says of the account's limit, remembered where it is new. Kling was at
+        what it has now, but for the `own` pictures of this task. The verdict itself is safe by
+        now: a disk that fails here costs no more than a lesson."""
         model = place.model
-        known = self._quota.most(model)
-        lesson(place, load=load, now=self._clock.now())
-        if (most := self._quota.most(model)) != known:
-            history, name = self._records.history, LIMIT + model
-            with suppress(DiskTrouble):
+        with suppress(DiskTrouble):
+            load = await self._at_kling(model) - own
+            known = self._quota.most(model)
+            lesson(place, load=load, now=self._clock.now())
+            if (most := self._quota.most(model)) != known:
+                history, name = self._records.history, LIMIT + model
                 await self._records.read(history.learn, self.account.name, name, most)
 
     async def _unconfirmed(self, task: Task, error: KlingError) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..catalog import estimate
 from ..fields import KEPT
-from ..history import AlreadyUsed, Cursor, DiskTrouble, History, NewTask, Summary
+from ..history import AlreadyUsed, Cursor, DiskTrouble, History, MovedOn, NewTask, Summary
 from ..pictures import PictureFolder
 from ..request import ImageRequest
 from ..task import Picture, State, Task
@@ -45,14 +45,17 @@ DISK_TIGHT = Text(
     "pictures that Kling made are fetched then.",
     "磁盘空间不足。腾出空间之前不会发送新任务；可灵已生成的图片届时会自动下载。",
 )
+NOT_HEARD = Text(
+    "Kling does not answer at the moment. What it has goes on there, and is fetched as soon as it "
+    "answers again.",
+    "可灵暂时没有响应。已提交的任务会在可灵继续进行，恢复后会自动取回结果。",
+)
 SET_ASIDE = Text(
-    "The history was damaged. {saved} of its tasks could be saved, and Kling's own list is "
-    "searched for the rest; the damaged file is kept as {file}.",
-    "历史记录已损坏。已恢复其中 {saved} 个任务，其余任务正在从可灵的任务列表中查找；"
+    "The history was damaged. {saved} of its tasks could be saved; the others come back from "
+    "Kling's own list, as far as it still has them. The damaged file is kept as {file}.",
+    "历史记录已损坏。已恢复其中 {saved} 个任务；其余任务只要仍在可灵的任务列表中，也会找回。"
     "损坏的文件已另存为 {file}。",
 )
-
-_REPEATABLE = {State.UNCONFIRMED, State.FAILED, State.REJECTED, State.CANCELLED, State.EXPIRED}
 
 Problems = dict[str, Text]  # by field; "" for what concerns no single field
 
@@ -116,7 +119,7 @@ class Studio:
         """A new task with what was asked for by one that brought nothing, linked to it. Kling may
         have that one after all where it is unconfirmed: whoever asks for this has been warned."""
         former = await self.task(task_id, owner=owner)
-        if former is None or former.state not in _REPEATABLE:
+        if former is None or not former.state.repeatable:
             return None
         if self.blocked:
             return {"": self.blocked}
@@ -126,7 +129,10 @@ class Studio:
         request = ImageRequest.draft({**former.request, "external_task_id": ""})
         if problems := request.problems():
             return problems
-        return await self._add(request, owner=owner, nonce=nonce, supersedes=former.id)
+        try:
+            return await self._add(request, owner=owner, nonce=nonce, supersedes=former.id)
+        except MovedOn:
+            return None
 
     def _has(self, image: str) -> bool:
         return self.folder.reference_path(image.removeprefix(KEPT)).exists()
@@ -219,6 +225,8 @@ class Studio:
         """What everybody has to know of now."""
         if self.records.full or self.records.cramped:
             return DISK_TIGHT
+        if self._worker.deaf:
+            return NOT_HEARD
         if self.history.set_aside:
             return SET_ASIDE.fill(saved=self.history.salvaged, file=self.history.set_aside.name)
         return None

@@ -97,8 +97,12 @@ async def _adopt(
             sent=created,
         )
     )
-    if task:
-        found(await reading.absorb(task, answer) or task)
+    if task is None:
+        return
+    try:
+        task = await reading.absorb(task, answer) or task
+    finally:
+        found(task)  # the row is there: nobody finds it a second time
 
 
 def _request(answer: Answer) -> dict[str, Any]:

@@ -34,6 +34,7 @@ LONGEST_PAGE = 500  # tasks of the list that are asked for at most
 SETTLED = 5.0  # seconds after which a task that Kling accepted must stand in its list
 REVIEW = 0.5  # seconds
 TOGETHER = 3  # queries that fail one after another are one failure of the gateway
+DEAF = 4  # queries in a row without an answer, until the pages are told
 LONGEST_PAUSE = 30.0  # seconds
 
 
@@ -381,13 +382,22 @@ class Watcher:
             one.alone = not longer
             self._set(one, 0)
 
+    @property
+    def deaf(self) -> bool:
+        """Nothing was heard of the tasks that are watched, several times in a row."""
+        return bool(self._tasks) and self._failures >= DEAF
+
     def _answered(self) -> None:
+        if self._failures >= DEAF:
+            self._reading.records.wake_all()
         self._failures = 0
         self._pause.over()
 
     def _failed(self, error: KlingError) -> None:
         """Several queries that fail one after another are the gateway's trouble, not the task's."""
         self._failures += 1
+        if self._failures == DEAF:
+            self._reading.records.wake_all()
         alone = isinstance(error, NoAnswer) and self._failures < TOGETHER
         if not alone or error.retry_after:
             self._pause.begin(error.retry_after)

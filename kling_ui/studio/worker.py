@@ -108,6 +108,11 @@ class Worker:
 
     # what its parts tell it
 
+    @property
+    def deaf(self) -> bool:
+        """Whether an account whose tasks are watched does not answer."""
+        return any(desk.watcher.deaf for desk in self._desks.values())
+
     def keep(self, task: Task) -> None:
         """The pictures are ready at Kling."""
         work = asyncio.create_task(self._keeper.keep(task, self.accounts[task.account]))
@@ -120,10 +125,16 @@ class Worker:
         if not self._resubmit or task.resubmitted:
             return await self.records.note(task, **words)
         again = await self.records.move(
-            task, State.QUEUED, frm=UNSURE, resubmitted=True, case="", detail=""
+            task,
+            State.QUEUED,
+            frm=UNSURE,
+            unless_superseded=True,  # somebody sent it once more already
+            resubmitted=True,
+            case="",
+            detail="",
         )
         self.wake(task.account)
-        return again
+        return again or await self.records.note(task, **words)
 
     async def hold_back(self, task: Task) -> Task | None:
         """Not again, although Kling has no trace of it."""

@@ -97,7 +97,9 @@ SCRIPT: dict[str, Text] = {
     "per_image": Text("{price} an image", "每张 {price}"),
     "found_again": Text("Found again at Kling", "从可灵找回"),
     "asking": Text("Asking Kling…", "正在向可灵查询…"),
-    "nothing_new": Text("Kling was asked: nothing new so far.", "已向可灵查询：目前没有新的进展。"),
+    "nothing_new": Text(
+        "No news of it so far; we keep looking.", "目前还没有新的消息，我们会继续查询。"
+    ),
     "unheard": Text(
         "The studio did not answer. Please press again.", "本机服务没有响应，请再按一次。"
     ),

@@ -40,7 +40,6 @@ PAID_NOW = Text(
 )
 MOST = 1000  # of each kind of thing that `Cards` remembers
 _TIMED = {State.SENDING, State.SUBMITTED, State.PROCESSING}
-_REPEATABLE = {State.UNCONFIRMED, State.FAILED, State.REJECTED, State.CANCELLED, State.EXPIRED}
 _AS_IT_STANDS = {"not_found", "account_missing"}  # what is known of an unconfirmed task
 
 K = TypeVar("K")
@@ -201,7 +200,7 @@ def _warning(task: Task, case: str, *, paid: bool) -> Text:
     """What to know before it is sent again; empty where nothing can be paid for twice. `paid`:
     the first one cost nothing because it was a demo's."""
     verdict, nothing = verdict_on(task, case), Text("", "")
-    if task.state not in _REPEATABLE:
+    if not task.state.repeatable:
         return nothing
     if task.state is State.UNCONFIRMED:
         return HARDLY_TWICE if case == "not_found" else MAYBE_TWICE
