@@ -126,7 +126,7 @@ def test_looking_says_what_came_of_it_and_waits_for_nobody(studio: Program, visi
         page.click("#act-look")
         expect(page.locator("#stage-said")).to_have_text("Asking Kling…")
     assert answer.value.request.timing["responseEnd"] < 500
-    expect(page.locator("#stage-said")).to_have_text("Kling was asked: nothing new so far.")
+    expect(page.locator("#stage-said")).to_have_text("No news of it so far; we keep looking.")
     lost(page, "lost after that")  # another task: nothing is said of it
     expect(page.locator("#stage-said")).to_be_empty()
 
