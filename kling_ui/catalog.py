@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
-from urllib.parse import urlsplit
 
 from .text import Text
 
@@ -197,42 +196,3 @@ ANY = Model(
 def model(name: str) -> Model:
     """The facts about `name`; a name nobody knows is allowed and unchecked (`ANY`)."""
     return MODELS.get(name.strip(), ANY)
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """An estimate in `currency` (ISO 4217)."""
-
-    amount: float
-    currency: str
-
-    def __str__(self) -> str:
-        sign = {"USD": "$", "CNY": "¥"}.get(self.currency, f"{self.currency} ")
-        digits = f"{self.amount:.4f}".rstrip("0")
-        whole, _, cents = digits.partition(".")
-        return f"{sign}{whole}.{cents:0<2}"
-
-
-DEMO_HOST = "demo"
-_UNIT = {  # price of one unit; resellers set their own, so other hosts have none
-    DEMO_HOST: Price(0.0035, "USD"),
-    "api-singapore.klingai.com": Price(0.0035, "USD"),
-    "api.klingai.com": Price(0.0035, "USD"),
-    "api-beijing.klingai.com": Price(0.025, "CNY"),
-}
-
-
-def unit_price(base_url: str) -> Price | None:
-    """What one price unit costs at this base URL (or `DEMO_HOST`); None where nobody says."""
-    try:
-        return _UNIT.get(urlsplit(base_url).hostname or base_url)
-    except ValueError:  # not an address at all
-        return None
-
-
-def estimate(name: str, *, picture: bool, n: int, base_url: str) -> Price | None:
-    """The list price of `n` pictures; None where the model's or the host's price is unknown."""
-    units, unit = model(name).units(picture=picture), unit_price(base_url)
-    if units is None or unit is None:
-        return None
-    return Price(round(units * unit.amount * n, 6), unit.currency)

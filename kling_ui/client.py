@@ -34,7 +34,7 @@ from .task import Answer
 Answers: TypeAlias = list[Answer]  # inside the class `list` is the query
 Reply: TypeAlias = tuple[int, bytes, httpx.Headers]
 
-_PATH = "/v1/images/generations"
+IMAGES = "/v1/images/generations"
 _CAP, _LIST_CAP = 2_000_000, 8_000_000  # bytes of a reply we are willing to read
 _KEPT = 60.0  # seconds a query's connection waits for the next query
 _HEADERS = {
@@ -65,7 +65,7 @@ class KlingClient:
         transport: httpx.AsyncBaseTransport | None = None,
         deadlines: Deadlines = Deadlines(),
     ) -> None:
-        self._url = base_url.rstrip("/") + _PATH
+        self._url = base_url.rstrip("/") + IMAGES
         self._auth, self._deadlines = auth, deadlines
         if transport:
             self._asking = self._creating = self._http(transport)
@@ -75,6 +75,11 @@ class KlingClient:
         lasting = httpx.Limits(max_connections=100, keepalive_expiry=_KEPT)
         self._asking = self._http(httpx.AsyncHTTPTransport(verify=_tls(), limits=lasting))
         self._creating = self._http(httpx.AsyncHTTPTransport(verify=_tls(), limits=fresh))
+
+    @property
+    def endpoint(self) -> str:
+        """Where a create is posted."""
+        return self._url
 
     def _http(self, transport: httpx.AsyncBaseTransport) -> httpx.AsyncClient:
         return httpx.AsyncClient(

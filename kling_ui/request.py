@@ -222,6 +222,13 @@ SPECS: Mapping[str, Spec] = {
 }
 
 
+# what may be told to others, in a link or inside a picture: no file, no address, no id
+SHARED = (
+    *("model_name", "prompt", "negative_prompt", "image_reference", "image_fidelity"),
+    *("human_fidelity", "resolution", "n", "aspect_ratio", "watermark_info", "element_list"),
+)
+
+
 def rules(lang: Lang) -> dict[str, Any]:
     """Every verdict for every known model, as JSON for the page, so that Python and the browser
     use one table: ``{model: {situation: {ratios, resolutions, …, fields: {field: [support,

@@ -172,8 +172,28 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
+class Cell:
+    """A task's place in a comparison: rows and columns count from 0 and bear labels."""
+
+    comparison: str  # 128 bits in hex, the same for all cells
+    row: int
+    column: int
+    row_label: str
+    column_label: str
+
+    @classmethod
+    def from_json(cls, item: Any) -> Cell | None:
+        """None where the item is no place."""
+        try:
+            return cls(**item) if is_id(item["comparison"]) else None
+        except (TypeError, KeyError):
+            return None
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
-    """One press of Generate. Times are Unix seconds; `revision` grows at every change."""
+    """One press of Generate, or one cell of a comparison. Times are Unix seconds; `revision`
+    grows at every change."""
 
     id: str
     owner: str
@@ -198,6 +218,8 @@ class Task:
     supersedes: str = ""  # id of the task this one was sent again for
     took: float | None = None  # seconds at Kling by its own times, None when unknown
     resubmitted: bool = False  # sent a second time by itself
+    starred: bool = False
+    cell: Cell | None = None
     remote_pictures: tuple[RemotePicture, ...] = ()
     pictures: tuple[Picture, ...] = ()
 

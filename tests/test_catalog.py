@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from kling_ui.catalog import ANY, DEMO_HOST, MODELS, NO, Price, Support, estimate, model, unit_price
+from kling_ui.catalog import ANY, MODELS, NO, Support, model
+from kling_ui.prices import DEMO_HOST, Price, Prices
 
 GLOBAL, CHINA = "https://api-singapore.klingai.com", "https://api-beijing.klingai.com"
 
@@ -41,20 +42,19 @@ def test_a_price_shows_at_least_cents_and_no_idle_zeros(price: Price, text: str)
 def test_an_estimate_is_units_times_price_times_pictures(
     name: str, picture: bool, n: int, url: str, price: Price
 ) -> None:
-    assert estimate(name, picture=picture, n=n, base_url=url) == price
+    assert Prices().estimate(name, picture=picture, n=n, base_url=url) == price
 
 
 @pytest.mark.parametrize(
     "url", ["https://gateway.example/kling", "http://127.0.0.1:8000", "", "http://[::1", "x"]
 )
 def test_a_gateway_has_no_known_price(url: str) -> None:
-    assert unit_price(url) is None
-    assert estimate("kling-v2-1", picture=False, n=1, base_url=url) is None
+    assert Prices().estimate("kling-v2-1", picture=False, n=1, base_url=url) is None
 
 
 @pytest.mark.parametrize(("name", "picture"), [("kling-v9", False), ("kling-v2-new", False)])
 def test_a_model_without_known_units_has_no_estimate(name: str, picture: bool) -> None:
-    assert estimate(name, picture=picture, n=1, base_url=GLOBAL) is None
+    assert Prices().estimate(name, picture=picture, n=1, base_url=GLOBAL) is None
 
 
 @pytest.mark.parametrize("name", ["kling-v9", "", "KLING-V3", "kling/kling-v3"])

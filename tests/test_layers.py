@@ -10,11 +10,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 LAYERS = (  # a module knows the lines above its own and nothing beside it
-    ("text", "task"),
+    ("text", "task", "version"),
     ("settings", "errors", "catalog", "addresses"),
-    ("fields",),
+    ("fields", "prices"),
     ("request", "reply"),
-    ("client", "simulator", "pictures", "history"),
+    ("comparison", "client", "simulator", "pictures", "history"),
     ("studio",),
     ("web",),
     ("ui",),

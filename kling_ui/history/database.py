@@ -31,6 +31,7 @@ class Database:
 
     def _prepare(self) -> bool:
         self.connection.row_factory = sqlite3.Row
+        self.connection.create_function("casefold", 1, str.casefold, deterministic=True)
         # a byte that went bad spoils one word, not every list it stands in
         self.connection.text_factory = partial(str, encoding="utf-8", errors="replace")
         for pragma in (

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from ..task import Picture, RemotePicture, State, Task
+from ..task import Cell, Picture, RemotePicture, State, Task
 
 
 class Unreadable(Exception):
@@ -16,10 +16,15 @@ class Unreadable(Exception):
 
 
 def encoded(changes: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: json.dumps([asdict(item) for item in value]) if name == "remote_pictures" else value
-        for name, value in changes.items()
-    }
+    """Columns that can be written: what is structured becomes JSON."""
+    columns = dict(changes)
+    if "remote_pictures" in columns:
+        columns["remote_pictures"] = json.dumps([asdict(one) for one in columns["remote_pictures"]])
+    if "cell" in columns:
+        cell: Cell | None = columns["cell"]
+        columns["cell"] = json.dumps(asdict(cell), ensure_ascii=False) if cell else ""
+        columns["comparison"] = cell.comparison if cell else ""
+    return columns
 
 
 def insert(
@@ -34,7 +39,10 @@ def marks(values: Collection[Any]) -> str:
     return ", ".join("?" * len(values))
 
 
-_READ_APART = {"state", "request", "remote_pictures", "pictures", "resubmitted"}
+_READ_APART = {
+    *("state", "request", "remote_pictures", "pictures"),
+    *("resubmitted", "starred", "cell"),
+}
 _PLAIN = [field.name for field in fields(Task) if field.name not in _READ_APART]
 
 
@@ -49,6 +57,8 @@ def task_from(row: sqlite3.Row, pictures: tuple[Picture, ...] = ()) -> Task:
                 RemotePicture(**item) for item in json.loads(row["remote_pictures"])
             ),
             resubmitted=bool(row["resubmitted"]),
+            starred=bool(row["starred"]),
+            cell=Cell.from_json(json.loads(row["cell"])) if row["cell"] else None,
             pictures=pictures,
         )
     except (ValueError, TypeError) as error:

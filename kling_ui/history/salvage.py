@@ -25,6 +25,8 @@ AFTERWARDS = """
     UPDATE revision SET value = (SELECT coalesce(max(revision), 0) FROM task);
     UPDATE task SET model = coalesce(json_extract(request, '$.model_name'), '')
         WHERE model = '' AND json_valid(request);
+    UPDATE task SET n = CAST(json_extract(request, '$.n') AS INTEGER)
+        WHERE json_valid(request) AND json_type(request, '$.n') = 'integer';
     UPDATE task SET state = 'unconfirmed', "case" = 'salvaged'
         WHERE state = 'queued' AND deleted = 0;
     DELETE FROM learned WHERE name = 'swept';

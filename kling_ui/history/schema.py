@@ -89,6 +89,16 @@ MIGRATIONS = (
         SELECT DISTINCT account, 'swept', 'true', (julianday('now') - 2440587.5) * 86400
         FROM task;
     """,
+    """
+    ALTER TABLE task ADD COLUMN comparison TEXT NOT NULL DEFAULT '';
+    ALTER TABLE task ADD COLUMN cell TEXT NOT NULL DEFAULT '';
+    ALTER TABLE task ADD COLUMN reply TEXT NOT NULL DEFAULT '';
+    ALTER TABLE task ADD COLUMN n INTEGER NOT NULL DEFAULT 1;
+    UPDATE task SET n = CAST(json_extract(request, '$.n') AS INTEGER)
+        WHERE json_valid(request) AND json_type(request, '$.n') = 'integer';
+    CREATE INDEX task_starred ON task (owner, created) WHERE starred = 1 AND deleted = 0;
+    CREATE INDEX task_by_comparison ON task (comparison) WHERE comparison != '';
+    """,
 )
 _FIRST_TABLES = {"revision", "task", "transition", "picture"}
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from ..task import Picture, State, Task
+from ..task import Cell, Picture, State, Task
+from .browsing import Browser
 from .database import Database
-from .reading import Reader
 from .rows import encoded, insert, marks
 from .trouble import DiskTrouble
 
@@ -39,6 +39,7 @@ class NewTask:
     estimate: float | None = None
     currency: str = ""
     supersedes: str = ""
+    cell: Cell | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,7 @@ class Found:
     sent: float
 
 
-class Writer(Reader):
+class Writer(Browser):
     """Every method raises `DiskTrouble` when the disk does not take it; then nothing changed."""
 
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
@@ -69,18 +70,32 @@ class Writer(Reader):
 
         Raises `AlreadyUsed` when the account's history holds the external task id, and `MovedOn`
         when the task it supersedes may not be repeated any more."""
+        return self.add_all([new])[0]
+
+    def add_all(self, new: Sequence[NewTask]) -> list[tuple[Task, bool]]:
+        """`add` for each, all or none of them."""
         with self._database.writing() as db:
-            row = db.execute(
-                "SELECT id FROM task WHERE owner=? AND nonce=?", (new.owner, new.nonce)
-            ).fetchone()
-            if row is None:
-                _check_former(db, new.supersedes)
-                task_id = self._insert(db, State.QUEUED, asdict(new))
-        rows = self._database.read("SELECT * FROM task WHERE id=?", row["id"] if row else task_id)
-        tasks = self._tasks(rows)
+            placed = [self._place(db, one) for one in new]
+        return [
+            (self._placed(task_id, one), is_new)
+            for one, (task_id, is_new) in zip(new, placed, strict=True)
+        ]
+
+    def _place(self, db: sqlite3.Connection, new: NewTask) -> tuple[str, bool]:
+        row = db.execute(
+            "SELECT id FROM task WHERE owner=? AND nonce=?", (new.owner, new.nonce)
+        ).fetchone()
+        if row:
+            return row["id"], False
+        _check_former(db, new.supersedes)
+        values = {field.name: getattr(new, field.name) for field in fields(new)}
+        return self._insert(db, State.QUEUED, encoded(values)), True
+
+    def _placed(self, task_id: str, new: NewTask) -> Task:
+        tasks = self._tasks(self._database.read("SELECT * FROM task WHERE id=?", task_id))
         if not tasks:  # pressed before, and the row cannot be read
             raise AlreadyUsed(new.external_task_id)
-        return tasks[0], row is None
+        return tasks[0]
 
     def adopt(self, found: Found) -> Task | None:
         """A row for a task that Kling has. None when the account's history knows it, deleted or
@@ -107,6 +122,7 @@ class Writer(Reader):
             "id": task_id,
             "request": json.dumps(dict(values["request"]), ensure_ascii=False),
             "model": str(values["request"].get("model_name", "")),
+            "n": _pictures(values["request"]),
             "state": state,
             "state_since": now,
             "revision": _next_revision(db),
@@ -171,14 +187,17 @@ class Writer(Reader):
         return self.get(picture.task_id)
 
     def delete(self, task_id: str, *, owner: str) -> Task | None:
-        """Forget a task that is over or unconfirmed; a tombstone tells open pages. Gives the
-        task as it was."""
+        """Forget a task that is over or unconfirmed; a tombstone tells open pages, and what it
+        cost. Gives the task as it was."""
         with self._database.writing() as db:
             task = self.get(task_id, owner=owner)
             if task is None or not (task.state.over or task.state is State.UNCONFIRMED):
                 return None
             db.execute("DELETE FROM picture WHERE task_id=?", (task_id,))
-            blank = {"request": "{}", "model": "", "detail": "", "remote_pictures": "[]"}
+            blank = {
+                **{"request": "{}", "detail": "", "remote_pictures": "[]"},
+                **{"reply": "", "cell": "", "comparison": ""},
+            }
             _update(db, {"deleted": 1, **blank}, "id=?", (task_id,))
         with suppress(DiskTrouble):  # deleted it is; the log will be emptied another time
             self._database.empty_log()  # its words leave the disk
@@ -193,6 +212,12 @@ class Writer(Reader):
                 " ON CONFLICT DO UPDATE SET value=excluded.value, at=excluded.at",
                 fact,
             )
+
+
+def _pictures(request: Mapping[str, Any]) -> int:
+    """How many are asked for; whatever else stands there, one is."""
+    n = request.get("n", 1)
+    return n if isinstance(n, int) else 1
 
 
 def _check_former(db: sqlite3.Connection, task_id: str) -> None:

@@ -2,6 +2,7 @@
 
 from .download import Downloader, Fetched, NotFetched
 from .folder import Kept, PictureFolder
+from .inscription import inscribed
 from .reference import Reference, clean_reference
 
 __all__ = [
@@ -12,4 +13,5 @@ __all__ = [
     "PictureFolder",
     "Reference",
     "clean_reference",
+    "inscribed",
 ]

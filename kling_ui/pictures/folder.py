@@ -9,6 +9,7 @@ import io
 import os
 import re
 import shutil
+import threading
 import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -244,7 +245,8 @@ def _private(folder: Path) -> Path:
 
 def _write(path: Path, data: bytes) -> None:
     """All of it or nothing, also when the power goes."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    writer = f"{os.getpid()}-{threading.get_ident()}"  # two may write the same at once
+    part = path.with_name(f"{path.name}.{writer}.part")
     try:
         part.write_bytes(data)
         _sync(part)

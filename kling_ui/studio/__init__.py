@@ -4,7 +4,8 @@ from .accounts import Account, account_name, local_secret
 from .callbacks import CALLBACK_PATH, Callbacks, Hint
 from .clock import Clock
 from .records import Records
-from .studio import NO_OWNER, Problems, Studio
+from .studio import NO_OWNER, Studio
+from .submission import Problems
 
 __all__ = [
     "CALLBACK_PATH",

@@ -15,7 +15,7 @@ from ..pictures import Downloader
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """`name` stands in every row of its tasks; `base_url` is ``catalog.DEMO_HOST`` in the demo."""
+    """`name` stands in every row of its tasks; `base_url` is ``prices.DEMO_HOST`` in the demo."""
 
     name: str
     base_url: str

@@ -29,6 +29,10 @@ class Gateway:
     def listing(self) -> bool | None:
         return self._able("listing")
 
+    @property
+    def deduction(self) -> bool | None:
+        return self._able("deduction")
+
     def _able(self, name: str) -> bool | None:
         able, at = self._known.get(name, (None, 0.0))
         return None if able is False and self._clock.since(at) >= RETRIED_AFTER else able

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -22,6 +23,7 @@ from .records import Records
 from .watched import A_DAY, UNSURE
 
 CLOCKS_APART = 600.0  # seconds
+LONGEST_REPLY = 20_000  # characters that are kept of one
 LISTED = 100  # tasks looked through when an external id is not found by itself
 
 
@@ -111,6 +113,9 @@ class Reading:
         """What Kling says, written down; a word nobody knows means it is still running. None when
         another changed the task meanwhile."""
         words: dict[str, Any] = {"remote_status": answer.status}
+        reply: dict[str, Any] = {
+            "reply": json.dumps(answer.raw, ensure_ascii=False)[:LONGEST_REPLY]
+        }
         if answer.failed:
             return await self.records.move(
                 task,
@@ -120,6 +125,7 @@ class Reading:
                 deduction=answer.deduction,
                 request_id=answer.request_id or task.request_id,
                 **words,
+                **reply,
             )
         if answer.succeeded:
             await self.gateway.learn("deduction", bool(answer.deduction))
@@ -132,11 +138,12 @@ class Reading:
                 case="",
                 detail="",
                 **words,
+                **reply,
             )
         state = self._running(task, answer)
         words |= {"case": "", "detail": ""} if task.case == "forgotten" else {}
         if state is not task.state:
-            return await self.records.move(task, state, **words)
+            return await self.records.move(task, state, **words, **reply)
         return await self.records.note(task, **words)
 
     def _running(self, task: Task, answer: Answer) -> State:

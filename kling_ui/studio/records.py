@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -32,10 +32,11 @@ class Records:
     async def get(self, task_id: str, *, owner: str | None = None) -> Task | None:
         return await asyncio.to_thread(self.history.get, task_id, owner=owner)
 
-    async def add(self, new: NewTask) -> tuple[Task, bool]:
-        task, fresh = await self._write(self.history.add, new)
-        self._tell(task)
-        return task, fresh
+    async def add(self, new: Sequence[NewTask]) -> list[Task]:
+        """All of them or none."""
+        tasks = [task for task, _ in await self._write(self.history.add_all, new)]
+        self.wake({task.owner for task in tasks})
+        return tasks
 
     async def move(
         self, task: Task, to: State, *, frm: Collection[State] | None = None, **changes: Any

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from ..errors import KlingError, NoAnswer, NotSent, Refused, TooFast
-from ..fields import KEPT
 from ..history import DiskTrouble, InFlight, Waiting
 from ..pictures import PictureFolder
 from ..request import ImageRequest
 from ..task import Answer, State, Task
 from .accounts import Account
+from .body import body_of
 from .callbacks import Callbacks
 from .clock import Clock
 from .line import PATIENT, Quota, in_order, loads
@@ -199,14 +197,12 @@ class Sender:
             await self._accepted(sending, answer, place)
 
     async def _payload(self, task: Task) -> dict[str, Any]:
-        request = ImageRequest(**{**task.request, "external_task_id": task.external_task_id})
-        if request.image.startswith(KEPT):
-            name = request.image.removeprefix(KEPT)
-            data = await asyncio.to_thread(self._folder.reference, name)
-            request = replace(request, image=b64encode(data).decode())
-        if self._callbacks and not request.callback_url:
-            request = replace(request, callback_url=self._callbacks.url(task.id))
-        return request.payload()
+        return await body_of(
+            ImageRequest(**task.request),
+            self._folder,
+            external_task_id=task.external_task_id,
+            callback_url=self._callbacks.url(task.id) if self._callbacks else "",
+        )
 
     async def _accepted(self, task: Task, answer: Answer, place: Waiting) -> None:
         self._undecided.pop(task.id)

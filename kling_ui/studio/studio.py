@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
-import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
-from ..catalog import estimate
+from ..client import IMAGES
+from ..comparison import Comparison
 from ..fields import KEPT
-from ..history import AlreadyUsed, Cursor, DiskTrouble, History, MovedOn, NewTask, Summary
+from ..history import AlreadyUsed, DiskTrouble, History, MovedOn, NewTask
 from ..pictures import PictureFolder
+from ..prices import Prices
 from ..request import ImageRequest
-from ..task import Picture, State, Task
+from ..settings import GLOBAL_URL
+from ..task import State, Task
 from ..text import Text
 from .accounts import Account
+from .body import body_of
 from .callbacks import Callbacks, Hint
 from .clock import Clock
-from .records import Records
-from .sweep import external_id, mark_of
+from .connection import Connection
+from .shelf import Shelf
+from .submission import Press, Problems, problems_of
+from .sweep import mark_of
 from .worker import Worker
 
 NO_OWNER = Text(
@@ -57,10 +62,10 @@ SET_ASIDE = Text(
     "损坏的文件已另存为 {file}。",
 )
 
-Problems = dict[str, Text]  # by field; "" for what concerns no single field
+OPEN = "…"  # in a preview, where a random part goes
 
 
-class Studio:
+class Studio(Shelf):
     """Everything the pages and scripts may do. `accounts` are all that can be reached, by name;
     `account` is the one new tasks belong to; `blocked` says why nothing may be sent. `alive` is
     touched while it works. `callbacks`, where Kling can reach us. `resubmit`: what Kling has no
@@ -74,14 +79,15 @@ class Studio:
         accounts: Mapping[str, Account],
         account: Account,
         alive: Path,
+        prices: Prices | None = None,
         blocked: Text | None = None,
         callbacks: Callbacks | None = None,
         resubmit: bool = False,
         clock: Clock | None = None,
     ) -> None:
-        self.records, self.folder, self.blocked = Records(history), folder, blocked
-        self.history, self.accounts, self.account = history, accounts, account
-        self.callbacks = callbacks
+        super().__init__(history, folder, account.name)
+        self.accounts, self.account, self.blocked = accounts, account, blocked
+        self.callbacks, self.prices = callbacks, prices or Prices()
         self.closing = asyncio.Event()
         self._clock = clock or Clock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -113,7 +119,18 @@ class Studio:
             return {"": self.blocked}
         if problems := request.problems():
             return problems
-        return await self._add(request, owner=owner, nonce=nonce)
+        return await self._add([self._press(owner).task(request, nonce)])
+
+    async def compare(self, comparison: Comparison, *, owner: str, nonce: str) -> Task | Problems:
+        """A task for each place of the grid, all or none; the first of them. The same `nonce`
+        gives the same tasks."""
+        if not owner:
+            return {"": NO_OWNER}
+        if self.blocked:
+            return {"": self.blocked}
+        if problems := problems_of(comparison):
+            return problems
+        return await self._add([*self._press(owner).cells(comparison, nonce)])
 
     async def again(self, task_id: str, *, owner: str, nonce: str = "") -> Task | Problems | None:
         """A new task with what was asked for by one that brought nothing, linked to it. Kling may
@@ -129,33 +146,19 @@ class Studio:
         request = ImageRequest.draft({**former.request, "external_task_id": ""})
         if problems := request.problems():
             return problems
+        new = self._press(owner).task(request, nonce, supersedes=former.id, cell=former.cell)
         try:
-            return await self._add(request, owner=owner, nonce=nonce, supersedes=former.id)
+            return await self._add([new])
         except MovedOn:
             return None
 
     def _has(self, image: str) -> bool:
         return self.folder.reference_path(image.removeprefix(KEPT)).exists()
 
-    async def _add(
-        self, request: ImageRequest, *, owner: str, nonce: str, supersedes: str = ""
-    ) -> Task | Problems:
-        price = estimate(
-            request.model_name,
-            picture=bool(request.image),
-            n=request.n,
-            base_url=self.account.base_url,
-        )
-        new = NewTask(
-            owner=owner,
-            account=self.account.name,
-            nonce=nonce or secrets.token_hex(16),
-            external_task_id=request.external_task_id or external_id(owner),
-            request=request.as_dict(),
-            estimate=price.amount if price else None,
-            currency=price.currency if price else "",
-            supersedes=supersedes,
-        )
+    def _press(self, owner: str) -> Press:
+        return Press(owner, self.account, self.prices)
+
+    async def _add(self, new: Sequence[NewTask]) -> Task | Problems:
         try:
             return await asyncio.shield(self._commit(new))  # also when the caller goes away
         except AlreadyUsed:
@@ -163,54 +166,10 @@ class Studio:
         except DiskTrouble:
             return {"": DISK_FULL}
 
-    async def _commit(self, new: NewTask) -> Task:
-        task, _ = await self.records.add(new)
-        self._worker.wake(task.account)
-        return task
-
-    async def task(self, task_id: str, *, owner: str) -> Task | None:
-        return await self.records.get(task_id, owner=owner)
-
-    async def tasks(
-        self, *, owner: str, limit: int = 60, before: Cursor | None = None
-    ) -> list[Task]:
-        """Newest first; `before` the last one of a page for the next page. Tasks that were found
-        in an account's list are given to their owner here."""
-        await self._claim(owner)
-        return await self.records.read(self.history.newest, owner, limit=limit, before=before)
-
-    async def _claim(self, owner: str) -> None:
-        with suppress(DiskTrouble):  # what is there already shows all the same
-            await self.records.read(self.history.claim, owner, mark_of(owner))
-
-    def watching(self, owner: str) -> AbstractContextManager[asyncio.Event]:
-        """An event that is set at every change of this owner's tasks."""
-        return self.records.watching(owner)
-
-    async def reached(self) -> tuple[str, int]:
-        """The mark of this history and its latest revision."""
-        read = self.records.read
-        return await read(self.history.mark), await read(self.history.revision)
-
-    async def changes(self, *, owner: str, since: int) -> tuple[list[Task], list[str], int]:
-        """What changed after the revision `since`: tasks, ids of deleted ones, and the revision
-        reached; there may be more after it."""
-        await self._claim(owner)
-        return await self.records.read(self.history.since, owner, since)
-
-    async def picture(self, picture_id: str, *, owner: str) -> Picture | None:
-        return await self.records.read(self.history.picture, picture_id, owner=owner)
-
-    async def usual_seconds(self, *, model_name: str, account: str) -> float | None:
-        """How long this model's tasks take by its last successes; None before the first."""
-        return await self.records.read(self.history.usual_seconds, model_name, account)
-
-    async def summary(self, *, owner: str) -> Summary:
-        """What runs, and what today's pictures cost."""
-        midnight = time.mktime((*time.localtime()[:3], 0, 0, 0, 0, 0, -1))
-        return await self.records.read(
-            self.history.summary, owner, self.account.name, since=midnight
-        )
+    async def _commit(self, new: Sequence[NewTask]) -> Task:
+        tasks = await self.records.add(new)
+        self._worker.wake(tasks[0].account)
+        return tasks[0]
 
     async def ahead(self, *, owner: str) -> dict[str, int]:
         """How many others are sent before each of this owner's waiting tasks."""
@@ -261,21 +220,31 @@ class Studio:
             self._worker.look(task)
         return task
 
+    @property
+    def endpoint(self) -> str:
+        """Where a create is posted; in the demo, where it would be with a key."""
+        return self.account.client.endpoint if self.account.live else GLOBAL_URL + IMAGES
+
+    async def preview(self, request: ImageRequest, *, owner: str) -> dict[str, Any]:
+        """The body that would be sent now, made as it is made then; only ids that come with the
+        press are left open. Raises FileNotFoundError where the reference is gone."""
+        url = self.callbacks.url(OPEN) if self.callbacks else ""
+        made_up = f"kui1-{mark_of(owner)}-{OPEN}"
+        return await body_of(request, self.folder, external_task_id=made_up, callback_url=url)
+
+    async def adopt(self, remote_id: str, *, owner: str) -> Task | Text:
+        """Take over a task that was made elsewhere with this account; or why not."""
+        if self.blocked:
+            return self.blocked
+        return await self._worker.adopt(remote_id, owner=owner, account=self.account.name)
+
+    async def check(self) -> Connection:
+        """Ask the account something that costs nothing."""
+        return await self._worker.check(self.account.name)
+
     def hint(self, hint: Hint) -> None:
         """Kling called back: a reason to look, and nothing more."""
         self._worker.hint(hint)
-
-    async def delete(self, task_id: str, *, owner: str) -> Task | None:
-        """Forget a task that is over, or that nobody could confirm, and its files."""
-        task = await self.records.delete(task_id, owner=owner)
-        for picture in task.pictures if task else ():
-            await self.folder.forget(picture.file)
-        image = str(task.request.get("image", "")) if task else ""
-        if image.startswith(KEPT) and not await self.records.read(
-            self.history.reference_in_use, image
-        ):
-            await asyncio.to_thread(self.folder.forget_reference, image.removeprefix(KEPT))
-        return task
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

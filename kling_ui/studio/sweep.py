@@ -24,7 +24,7 @@ SWEPT = "swept"  # the name under which an account remembers that this was done
 PAGE, MOST_PAGES = 500, 20
 A_MONTH = 30 * 24 * 3600.0  # Kling clears its results after that
 
-_OURS = re.compile(r"kui1-([0-9a-f]{8})-[0-9a-f]{32}")
+OURS = re.compile(r"kui1-([0-9a-f]{8})-[0-9a-f]{32}")
 
 
 def external_id(owner: str) -> str:
@@ -65,7 +65,7 @@ async def _marked(reading: Reading, clock: Clock) -> list[Answer]:
     seen: set[str] = set()
     for page in range(1, MOST_PAGES + 1):
         answers = await reading.page(PAGE, number=page)
-        marked += [answer for answer in answers if _OURS.fullmatch(answer.external_task_id)]
+        marked += [answer for answer in answers if OURS.fullmatch(answer.external_task_id)]
         news = {answer.task_id for answer in answers} - seen
         seen |= news
         if not news:  # a gateway may hold pages shorter than asked for
@@ -83,7 +83,7 @@ async def _adopt(
     *,
     now: float,
 ) -> None:
-    owner = _OURS.fullmatch(answer.external_task_id)
+    owner = OURS.fullmatch(answer.external_task_id)
     created = answer.created_at / 1000 or now
     task = await records.adopt(
         Found(
@@ -91,7 +91,7 @@ async def _adopt(
             account=account.name,
             external_task_id=answer.external_task_id,
             remote_id=answer.task_id,
-            request=_request(answer),
+            request=what_is_known(answer),
             state=State.SUBMITTED,
             created=created,
             sent=created,
@@ -105,6 +105,6 @@ async def _adopt(
         found(task)  # the row is there: nobody finds it a second time
 
 
-def _request(answer: Answer) -> dict[str, Any]:
+def what_is_known(answer: Answer) -> dict[str, Any]:
     """What is still known of what was asked: Kling repeats no prompt."""
     return {"prompt": "", "n": max(1, len(answer.pictures))}

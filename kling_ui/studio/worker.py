@@ -14,9 +14,12 @@ from ..fields import KEPT
 from ..history import Waiting
 from ..pictures import PictureFolder
 from ..task import State, Task
+from ..text import Text
 from .accounts import Account
+from .adoption import adopt
 from .callbacks import Callbacks, Hint
 from .clock import Clock
+from .connection import Connection, check
 from .gateway import Gateway
 from .keeper import Keeper
 from .reading import Reading
@@ -171,6 +174,23 @@ class Worker:
             self.records.wake_all()  # whoever they belong to may look at the page now
 
         return run
+
+    async def adopt(self, remote_id: str, *, owner: str, account: str) -> Task | Text:
+        """A task made elsewhere; or why not."""
+        desk = self._desks[account]
+        return await adopt(
+            remote_id,
+            owner=owner,
+            account=desk.account,
+            reading=desk.reading,
+            now=self.clock.wall(),
+            found=self.take,
+        )
+
+    async def check(self, account: str) -> Connection:
+        """Whether an account can be reached."""
+        desk = self._desks[account]
+        return await check(desk.account, desk.gateway)
 
     def take(self, task: Task) -> None:
         """A task that stands somewhere on its way, from an earlier run or another machine's."""

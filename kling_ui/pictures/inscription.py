@@ -1,0 +1,108 @@
+"""How a picture was asked for, written into a copy of its file; the pixels stay as they are.
+
+The settings stand between ``kling-image-studio:`` and ``:end`` as base64 of JSON, in a text chunk
+of a PNG or in the XMP of a JPEG or a WebP, so that the page finds them again in any of the three.
+Prompt and program stand beside them in the fields that other programs show.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import struct
+import zlib
+from collections.abc import Mapping
+from typing import Any
+from xml.sax.saxutils import escape
+
+from ..version import NAME, VERSION
+
+MARK, END = "kling-image-studio:", ":end"
+_PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8"
+_XMP_IN_JPEG = b"http://ns.adobe.com/xap/1.0/\0"
+_HAS_ALPHA, _HAS_XMP = 0x10, 0x04  # flags of a WebP's header
+_LARGEST_SEGMENT = 65_000  # bytes that a JPEG's segment holds
+
+
+def inscribed(data: bytes, *, request: Mapping[str, Any], task_id: str) -> bytes:
+    """`data` with the settings inside; as it is where its kind is none of the three, or where
+    there is no room for them."""
+    prompt = str(request.get("prompt", ""))
+    settings = _packed({"app": f"{NAME} {VERSION}", "task_id": task_id, "request": dict(request)})
+    if data.startswith(_PNG):
+        return _into_png(data, prompt, settings)
+    if data.startswith(_JPEG):
+        return _into_jpeg(data, _xmp(prompt, settings))
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return _into_webp(data, _xmp(prompt, settings))
+    return data
+
+
+def _packed(facts: Mapping[str, Any]) -> str:
+    return MARK + base64.b64encode(json.dumps(facts).encode()).decode() + END
+
+
+def _into_png(data: bytes, prompt: str, settings: str) -> bytes:
+    """After the header, which is always the first chunk and 25 bytes long."""
+    at = len(_PNG) + 25
+    texts = (("Description", prompt), ("Software", f"{NAME} {VERSION}"), ("Comment", settings))
+    chunks = (_png_chunk(b"iTXt", f"{key}\0\0\0\0\0{text}".encode()) for key, text in texts if text)
+    return data[:at] + b"".join(chunks) + data[at:]
+
+
+def _png_chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def _into_jpeg(data: bytes, xmp: bytes) -> bytes:
+    body = _XMP_IN_JPEG + xmp
+    if len(body) > _LARGEST_SEGMENT:
+        return data
+    return data[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + data[2:]
+
+
+def _into_webp(data: bytes, xmp: bytes) -> bytes:
+    """An extended file, which a simple one becomes by a header that repeats its size."""
+    chunks = data[12:]
+    if chunks[:4] == b"VP8X":
+        header = bytearray(chunks[:18])
+        header[8] |= _HAS_XMP
+        chunks = bytes(header) + chunks[18:]
+    elif size := _webp_size(chunks):
+        width, height, alpha = size
+        flags = _HAS_XMP | (_HAS_ALPHA if alpha else 0)
+        sides = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+        chunks = b"VP8X" + struct.pack("<II", 10, flags) + sides + chunks
+    else:
+        return data
+    chunks += b"XMP " + struct.pack("<I", len(xmp)) + xmp + b"\0" * (len(xmp) % 2)
+    return b"RIFF" + struct.pack("<I", len(chunks) + 4) + b"WEBP" + chunks
+
+
+def _webp_size(chunks: bytes) -> tuple[int, int, bool] | None:
+    """Width, height and whether there is transparency, of a simple file's only chunk."""
+    if chunks[:4] == b"VP8 " and len(chunks) >= 18:
+        width, height = struct.unpack("<HH", chunks[14:18])
+        return width & 0x3FFF, height & 0x3FFF, False
+    if chunks[:4] == b"VP8L" and len(chunks) >= 13:
+        (bits,) = struct.unpack("<I", chunks[9:13])
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, bool(bits >> 28 & 1)
+    return None
+
+
+def _xmp(prompt: str, settings: str) -> bytes:
+    safe = escape("".join(c for c in prompt if c >= " " or c in "\n\t"))
+    return (
+        '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+        '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        '<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/"'
+        ' xmlns:xmp="http://ns.adobe.com/xap/1.0/"'
+        ' xmlns:exif="http://ns.adobe.com/exif/1.0/"'
+        f' xmp:CreatorTool="{NAME} {VERSION}">'
+        f'<dc:description><rdf:Alt><rdf:li xml:lang="x-default">{safe}</rdf:li></rdf:Alt>'
+        f"</dc:description><exif:UserComment><rdf:Alt>"
+        f'<rdf:li xml:lang="x-default">{settings}</rdf:li></rdf:Alt></exif:UserComment>'
+        "</rdf:Description></rdf:RDF></x:xmpmeta>"
+        '<?xpacket end="r"?>'
+    ).encode()
