@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from ..studio import CALLBACK_PATH, Hint, Studio
+from .body import body_of
 
 LARGEST = 64 * 1024  # bytes of a body
 PATIENCE = 10.0  # seconds for a body to arrive
@@ -31,7 +31,7 @@ def callback_routes(
 
     async def called(request: Request) -> Response:
         task_id, mac = request.path_params["task_id"], request.path_params["mac"]
-        body = await _body(request)
+        body = await body_of(request, largest=LARGEST, patience=PATIENCE)
         hint = None if body is None else callbacks.heard(task_id, mac, request.headers, body)
         if hint and pace.allows(task_id, now=clock()):
             _pass_on(studio, hint)
@@ -45,20 +45,6 @@ def _pass_on(studio: Studio, hint: Hint) -> None:
         studio.hint(hint)
     except Exception:
         log.exception("task %s: a callback could not be followed", hint.task_id)
-
-
-async def _body(request: Request) -> bytes | None:
-    """None where it is too large, too slow or breaks off; no more of it is read then."""
-    body = bytearray()
-    try:
-        async with asyncio.timeout(PATIENCE):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > LARGEST:
-                    return None
-    except (TimeoutError, ClientDisconnect):
-        return None
-    return bytes(body)
 
 
 class _Pace:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from math import inf
 from typing import Any, TypeVar
 
-from ..catalog import Price
 from ..errors import CASES, Case
+from ..prices import Price
 from ..studio import Studio
 from ..task import State, Task
 from ..text import Lang, Text
@@ -80,6 +80,12 @@ class Cards:
                 _put(self._summaries, owner, (made, summary))
             return summary
 
+    async def beside(self, owner: str, lang: Lang, *, since: float) -> dict[str, Any]:
+        """`summary`, and what everybody has to know of now."""
+        notice = self._studio.notice
+        summary = await self.summary(owner, since=since)
+        return {**summary, "notice": notice.of(lang) if notice else ""}
+
     async def _summed(self, owner: str) -> dict[str, Any]:
         found = await self._studio.summary(owner=owner)
         return {
@@ -142,6 +148,8 @@ def card(task: Task, lang: Lang, *, case: str, usual: float | None) -> dict[str,
         "case": case,
         "said": task.detail,
         "supersedes": task.supersedes,
+        "starred": task.starred,
+        "cell": asdict(task.cell) if task.cell else None,
         "pictures": pictures,
         "watermarked": _pictures(task, watermarked=True),
         "ids": {

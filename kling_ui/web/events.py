@@ -11,24 +11,21 @@ from math import inf
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from ..history import Cursor
 from ..studio import Studio
-from ..task import Task
 from ..text import Lang
 from .cards import Cards
 from .language import language
 from .links import PREFIX
 from .owner import owner_of
+from .tasks import Lists
 
-PAGE = 60  # cards
 HEARTBEAT = 20.0  # seconds
 GATHER = 0.02  # seconds in which changes travel together
 CALM = 1.0  # seconds between two looks at what may have changed without a task
 _ID = re.compile(r"([0-9a-f]{16})-([0-9]{1,15})")
-_CURSOR = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)-([0-9a-f]{32})")
 
 
 def event_routes(studio: Studio, cards: Cards) -> Sequence[BaseRoute]:
@@ -41,14 +38,7 @@ def event_routes(studio: Studio, cards: Cards) -> Sequence[BaseRoute]:
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
-    async def older(request: Request) -> Response:
-        owner, before = owner_of(request), _read_cursor(request.query_params.get("before", ""))
-        if not owner or before is None:
-            return Response(status_code=400 if owner else 403)
-        page = await _page(studio, cards, owner, language(request), before=before)
-        return JSONResponse(page, headers={"cache-control": "no-store"})
-
-    return [Route(f"{PREFIX}/events", events), Route(f"{PREFIX}/tasks", older)]
+    return [Route(f"{PREFIX}/events", events)]
 
 
 class _Stream:
@@ -91,7 +81,7 @@ class _Stream:
 
     async def _whole(self) -> str:
         moment = time.monotonic()
-        page = await _page(self._studio, self._cards, self._owner, self._lang)
+        page = await Lists(self._studio, self._cards).page(self._owner, self._lang)
         self._hear(await self._beside(moment), moment)
         return self._event("page", page)
 
@@ -111,9 +101,7 @@ class _Stream:
         return self._event("changes", {"tasks": cards, "gone": gone})
 
     async def _beside(self, moment: float) -> dict[str, Any]:
-        notice = self._studio.notice
-        summary = await self._cards.summary(self._owner, since=moment)
-        return {**summary, "notice": notice.of(self._lang) if notice else ""}
+        return await self._cards.beside(self._owner, self._lang, since=moment)
 
     def _hear(self, beside: dict[str, Any], moment: float) -> None:
         self._told, self._looked = beside, moment
@@ -131,22 +119,3 @@ def _heard(last: str, mark: str, reached: int) -> int | None:
     if found is None or found[1] != mark or int(found[2]) > reached:
         return None
     return int(found[2])
-
-
-async def _page(
-    studio: Studio, cards: Cards, owner: str, lang: Lang, before: Cursor | None = None
-) -> dict[str, Any]:
-    """`older` leads to the next page; empty on the last one."""
-    tasks = await studio.tasks(owner=owner, limit=PAGE + 1, before=before)
-    shown = tasks[:PAGE]
-    older = _write_cursor(shown[-1]) if len(tasks) > PAGE else ""
-    return {"tasks": await cards.of(shown, lang), "older": older}
-
-
-def _write_cursor(task: Task) -> str:
-    return f"{task.created!r}-{task.id}"
-
-
-def _read_cursor(text: str) -> Cursor | None:
-    found = _CURSOR.fullmatch(text)
-    return (float(found[1]), found[2]) if found else None

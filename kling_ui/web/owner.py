@@ -30,6 +30,13 @@ def owner_of(request: Any) -> str:
     return str(incoming(request).scope.get(_KEY, NOBODY))
 
 
+def asked_from_here(request: Any) -> bool:
+    """False where a browser says that another site's page, or one of a neighbour's, asks for
+    what changes something. Scripts say nothing of the kind."""
+    site = incoming(request).headers.get("sec-fetch-site", "none")
+    return site in ("none", "same-origin")
+
+
 class Owners:
     """`shared`: one operator owns everything; otherwise each cookie is an owner."""
 
