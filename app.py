@@ -15,13 +15,14 @@ from typing import Any
 import httpx
 from filelock import FileLock, Timeout
 
-from kling_ui.catalog import DEMO_HOST
 from kling_ui.client import BearerAuth, KlingClient, auth_of
 from kling_ui.history import DiskTrouble, History, TooNew
 from kling_ui.pictures import Downloader, PictureFolder
+from kling_ui.prices import DEMO_HOST, Prices
 from kling_ui.settings import Secret, Settings, quiet_gradio
 from kling_ui.simulator import Options, build
 from kling_ui.studio import Account, Callbacks, Studio, account_name, local_secret
+from kling_ui.text import Text
 from kling_ui.web import Assets, Boot, Owners, middleware, routes
 
 ASSETS = Path(__file__).parent / "assets"
@@ -47,7 +48,7 @@ def live_account(settings: Settings, secret: bytes) -> Account:
     return Account(name, settings.base_url, client, Downloader(allow_private=private))
 
 
-def open_studio(settings: Settings) -> Studio:
+def open_studio(settings: Settings, prices: Prices) -> Studio:
     """With a key, new tasks go to Kling; without one to the demo. Tasks stay where they began."""
     data = settings.data_dir
     demo = demo_account(data / "demo")
@@ -63,6 +64,7 @@ def open_studio(settings: Settings) -> Studio:
         accounts=accounts,
         alive=data / "alive",
         account=account,
+        prices=prices,
         blocked=blocked if visitors_may else None,
         callbacks=callbacks(settings, secret),
         resubmit=settings.auto_resubmit,
@@ -90,13 +92,15 @@ async def opened(studio: Studio) -> AsyncIterator[None]:
 
 def launch(settings: Settings, studio: Studio) -> None:
     """Serve the page until a signal says stop, then leave in good order."""
-    from kling_ui.ui.page import Page  # Gradio reads its environment when it is imported
+    # Gradio reads its environment when it is imported
+    from kling_ui.ui.page import BOOT, STYLE, Page
     from kling_ui.ui.serve import serve
 
     assets = Assets(ASSETS)
-    page = Page(studio, assets, default_model=settings.default_model)
+    ask = {"pictures": settings.ask_pictures, "money": settings.ask_price}
+    page = Page(studio, assets, default_model=settings.default_model, ask=ask)
     facts: Any = {lang: page.facts(lang) for lang in ("en", "zh")}
-    boot = Boot(facts=facts, code=assets.text("boot.js") + assets.text("form.js"))
+    boot = Boot(facts=facts, code="\n".join(assets.text(name) for name in BOOT))
     around = middleware(Owners(shared=settings.mode == "local"), boot)
 
     @asynccontextmanager
@@ -109,13 +113,15 @@ def launch(settings: Settings, studio: Studio) -> None:
                 os._exit(1)  # Gradio would wait for its server for ever
             yield
 
+    folder = settings.data_dir if settings.mode == "local" else None
     app_kwargs = {
         "lifespan": lifespan,
-        "routes": [*routes(studio, assets)],
+        "routes": [*routes(studio, assets, folder=folder)],
         "middleware": [*around],
         "openapi_url": None,
     }
-    serve(page, css=ASSETS / "style.css", app_kwargs=app_kwargs, closing=studio.close_soon)
+    css = [ASSETS / "style" / f"{room}.css" for room in STYLE]
+    serve(page, css=css, app_kwargs=app_kwargs, closing=studio.close_soon)
 
 
 def forget_old_uploads(folder: Path) -> None:
@@ -126,11 +132,11 @@ def forget_old_uploads(folder: Path) -> None:
             shutil.rmtree(entry, ignore_errors=True)
 
 
-def tell(settings: Settings) -> None:
+def tell(*notices: Text | None) -> None:
     """What keeps the key from being used, or is set in vain, stands in the terminal too."""
-    problem = settings.problem()
-    for notice in (*([problem] if problem else []), *settings.notices):
-        print(notice.en, file=sys.stderr, flush=True)
+    for notice in notices:
+        if notice:
+            print(notice.en, file=sys.stderr, flush=True)
 
 
 def main() -> None:
@@ -151,11 +157,12 @@ def main() -> None:
             lock.acquire(timeout=60)
         except Timeout:
             sys.exit(ANOTHER_STAYS)
-    tell(settings)
+    prices, broken = Prices.load(settings.prices)
+    tell(settings.problem(), broken, *settings.notices)
     with lock:
         forget_old_uploads(settings.data_dir / "uploads")
         try:
-            studio = open_studio(settings)
+            studio = open_studio(settings, prices)
         except (TooNew, DiskTrouble, OSError) as error:
             sys.exit(f"The history in {settings.data_dir} cannot be opened: {error}")
         launch(settings, studio)

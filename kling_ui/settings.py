@@ -20,6 +20,8 @@ Mode = Literal["local", "lan", "space"]
 
 GLOBAL_URL = "https://api-singapore.klingai.com"
 DEFAULT_MODEL = "kling-v2-1"
+ASK_PICTURES = 12
+ASK_PRICE = 1.0
 
 
 class Secret:
@@ -79,6 +81,10 @@ BROKEN_WEBHOOK_SECRET = Text(
     "KLING_WEBHOOK_SECRET 不是可灵控制台给出的 whsec_… 格式的密钥。"
     "请重新设置并重启；在此之前不会采信任何回调。",
 )
+BROKEN_ASK = Text(
+    "{name} is not a number above zero. {usual} is used instead.",
+    "{name} 不是大于零的数字，将使用默认值 {usual}。",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +103,9 @@ class Settings:
     public_url: str = ""  # where Kling reaches this program; sound, or empty
     webhook_secret: Secret = field(default_factory=Secret)
     auto_resubmit: bool = False
+    prices: Path | None = None  # the operator's file of prices
+    ask_pictures: int = ASK_PICTURES  # more than these at once, or
+    ask_price: float = ASK_PRICE  # dearer by estimate, in the price's currency: the page asks first
     notices: tuple[Text, ...] = ()  # what is set and of no use, and keeps nothing from being sent
 
     @classmethod
@@ -121,6 +130,9 @@ class Settings:
             public_url=_public_url(given),
             webhook_secret=Secret(given.get("KLING_WEBHOOK_SECRET", "")),
             auto_resubmit=_switch(given.get("KLING_UI_AUTO_RESUBMIT", "")),
+            prices=_prices(given),
+            ask_pictures=_whole(given.get("KLING_UI_ASK_PICTURES", "")) or ASK_PICTURES,
+            ask_price=_amount(given.get("KLING_UI_ASK_PRICE", "")) or ASK_PRICE,
             notices=tuple(_notices(given)),
         )
 
@@ -206,6 +218,20 @@ def _switch(word: str) -> bool:
     return word.lower() in {"1", "true", "yes", "on"}
 
 
+def _whole(word: str) -> int:
+    """0 for what is no whole number above it."""
+    return int(word) if re.fullmatch("[0-9]{1,9}", word) else 0
+
+
+def _amount(word: str) -> float:
+    """0 for what is no number above it."""
+    return float(word) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", word) else 0.0
+
+
+def _prices(env: Mapping[str, str]) -> Path | None:
+    return Path(env["KLING_UI_PRICES"]).expanduser() if "KLING_UI_PRICES" in env else None
+
+
 def _mode(env: Mapping[str, str]) -> Mode:
     if "SPACE_ID" in env:
         return "space"
@@ -226,6 +252,10 @@ def _notices(env: Mapping[str, str]) -> Iterator[Text]:
     secret = Secret(env.get("KLING_WEBHOOK_SECRET", ""))
     if secret and webhook_key(secret.reveal()) is None:
         yield BROKEN_WEBHOOK_SECRET
+    if "KLING_UI_ASK_PICTURES" in env and not _whole(env["KLING_UI_ASK_PICTURES"]):
+        yield BROKEN_ASK.fill(name="KLING_UI_ASK_PICTURES", usual=ASK_PICTURES)
+    if "KLING_UI_ASK_PRICE" in env and not _amount(env["KLING_UI_ASK_PRICE"]):
+        yield BROKEN_ASK.fill(name="KLING_UI_ASK_PRICE", usual=f"{ASK_PRICE:g}")
 
 
 def _data_dir(env: Mapping[str, str]) -> Path:

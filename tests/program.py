@@ -25,6 +25,9 @@ NO_SETTINGS = dict.fromkeys(
         "KLING_DEFAULT_MODEL",
         "KLING_UI_ALLOW_PRIVATE_HOSTS",
         "KLING_UI_SHARE_KEY",
+        "KLING_UI_PRICES",
+        "KLING_UI_ASK_PICTURES",
+        "KLING_UI_ASK_PRICE",
     ),
     "",
 )

@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 
 from kling_ui.settings import (
+    ASK_PICTURES,
+    ASK_PRICE,
+    BROKEN_ASK,
     BROKEN_KEY,
     BROKEN_PUBLIC_URL,
     BROKEN_URL,
@@ -54,6 +57,9 @@ def test_every_variable_is_read() -> None:
         KLING_UI_PUBLIC_URL=" https://art.example/studio/ ",
         KLING_WEBHOOK_SECRET=f"{WHSEC} ",
         KLING_UI_AUTO_RESUBMIT="on",
+        KLING_UI_PRICES=" /etc/prices.json",
+        KLING_UI_ASK_PICTURES="20",
+        KLING_UI_ASK_PRICE="2.5",
         GRADIO_SERVER_NAME="0.0.0.0",
     ) == Settings(
         api_key=Secret(KEY),
@@ -67,6 +73,9 @@ def test_every_variable_is_read() -> None:
         public_url="https://art.example/studio",
         webhook_secret=Secret(WHSEC),
         auto_resubmit=True,
+        prices=Path("/etc/prices.json"),
+        ask_pictures=20,
+        ask_price=2.5,
         mode="lan",
     )
 
@@ -86,6 +95,28 @@ def test_a_switch_is_on_by_a_word_for_it(word: str) -> None:
 def test_any_other_word_leaves_a_switch_off(word: str) -> None:
     assert not of(KLING_UI_ALLOW_PRIVATE_HOSTS=word).allow_private_hosts
     assert not of(KLING_UI_AUTO_RESUBMIT=word).auto_resubmit
+
+
+@pytest.mark.parametrize("word", ["0", "-1", "many", "nan", "inf", "1e9", "1.", "$2", "９"])
+def test_what_is_no_number_to_ask_at_is_told_and_not_used(word: str) -> None:
+    settings = of(KLING_UI_ASK_PICTURES=word, KLING_UI_ASK_PRICE=word)
+    assert (settings.ask_pictures, settings.ask_price) == (ASK_PICTURES, ASK_PRICE)
+    assert settings.notices == (
+        BROKEN_ASK.fill(name="KLING_UI_ASK_PICTURES", usual=12),
+        BROKEN_ASK.fill(name="KLING_UI_ASK_PRICE", usual=1),
+    )
+
+
+def test_a_part_of_a_price_is_a_number_and_a_part_of_a_picture_is_none() -> None:
+    settings = of(KLING_UI_ASK_PICTURES="2.5", KLING_UI_ASK_PRICE="2.5")
+    assert (settings.ask_pictures, settings.ask_price) == (ASK_PICTURES, 2.5)
+    assert len(settings.notices) == 1
+
+
+def test_the_file_of_prices_may_lie_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+    assert of(KLING_UI_PRICES="~/prices.json").prices == Path("/home/someone/prices.json")
+    assert of(KLING_UI_PRICES=" ").prices is None
 
 
 @pytest.mark.parametrize(

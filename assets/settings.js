@@ -1,0 +1,185 @@
+// The settings: a drawer with the connection, the files and the money, and what this browser keeps.
+const settings = (() => {
+  const offset = () => -60 * new Date().getTimezoneOffset(); // seconds that this clock is before UTC's
+  let drawer = null, account = null; // the open dialog, and the part of it that the studio fills
+
+  function open() {
+    if (drawer) return;
+    account = make("div", { className: "account" });
+    drawer = make("dialog", { id: "drawer", "aria-labelledby": "drawer-title" },
+      make("div", { className: "inside" }, head(), connection(), adopting(), account, browser()));
+    drawer.onclose = closed;
+    drawer.onkeydown = (event) => event.stopPropagation(); // the page's own keys are not meant
+    closeOutside(drawer);
+    document.body.append(drawer);
+    drawer.showModal();
+    load();
+  }
+
+  function closed() {
+    drawer?.remove();
+    drawer = null;
+    $("pill-settings")?.focus();
+  }
+
+  function closeOutside(dialog) { // a press that began inside, as to mark a text, is not meant
+    let outside = false;
+    dialog.onpointerdown = (event) => { outside = event.target === dialog; };
+    dialog.onclick = (event) => { if (outside && event.target === dialog) dialog.close(); };
+  }
+
+  function head() {
+    const close = button("×", () => drawer.close());
+    close.className = "close";
+    close.setAttribute("aria-label", say("close"));
+    return make("header", {}, make("h2", { id: "drawer-title", textContent: say("settings") }), close);
+  }
+
+  const room = (name, ...inside) =>
+    make("section", { "aria-label": name }, make("h3", { textContent: name }), ...inside);
+  const line = (text, className = "note") => make("p", { className, textContent: text });
+  function button(text, press) {
+    const one = make("button", { type: "button", className: "button", textContent: text });
+    one.onclick = press;
+    return one;
+  }
+
+  async function ask(path, body) { // null where nobody answers
+    const options = body && { method: "POST", body: JSON.stringify(body),
+      headers: { "content-type": "application/json" } };
+    const answer = await fetch(`${kling.routes}/account${path}`, options).catch(() => null);
+    if (answer?.status === 403) return { refused: say("no_owner") };
+    return answer?.ok ? answer.json().catch(() => null) : null;
+  }
+
+  // ── what the studio tells ────────────────────────────────────────────────────────────────
+  async function load() {
+    account.replaceChildren(line(say("loading")));
+    const box = account, found = await ask(`?offset=${offset()}`);
+    if (!found || found.refused) {
+      const again = found?.refused ? null : button(say("try_again"), load);
+      return box.replaceChildren(line(found?.refused ?? say("account_unheard"), "problem"), again ?? "");
+    }
+    const csv = `${kling.routes}/account/spending.csv?offset=${offset()}`;
+    box.replaceChildren(
+      room(say("files"), ...ledger.files(found.files)),
+      room(say("spending"), ...ledger.spending(found.spending, csv)),
+      room(say("prices"), ...ledger.prices(found.prices)));
+  }
+
+  // ── the connection ───────────────────────────────────────────────────────────────────────
+  function connection() {
+    const result = make("div", { role: "status" });
+    const check = button(say("check"), async () => {
+      check.disabled = true;
+      result.replaceChildren(line(say("checking")));
+      const found = await ask("/check", {});
+      result.replaceChildren(...checked(found));
+      check.disabled = false;
+    });
+    const mode = say(kling.live ? "connected_live" : "connected_demo", { host: kling.host });
+    return room(say("connection"), line(mode, ""), check, result);
+  }
+
+  function checked(found) {
+    if (!found || found.refused) return [line(found?.refused ?? say("account_unheard"), "problem")];
+    const rows = found.answered == null ? [] : [
+      [say("answered"), known(found.answered)],
+      [say("accepted"), known(found.accepted)],
+      [say("latency"), `${ledger.count(found.milliseconds)} ms`],
+      [say("listing"), known(found.listing)],
+      [say("lookup"), known(found.lookup)],
+      [say("deducting"), known(found.deduction)],
+    ];
+    const list = make("dl", { className: "facts" }, ...rows.flatMap(([name, value]) =>
+      [make("dt", { textContent: name }), make("dd", { textContent: value })]));
+    return [...(found.trouble ? [line(found.trouble, "problem")] : []), ...(rows.length ? [list] : [])];
+  }
+
+  const known = (fact) => (fact == null ? say("unseen") : say(fact ? "yes" : "no"));
+
+  // ── a task that was made elsewhere ───────────────────────────────────────────────────────
+  function adopting() {
+    const field = make("input", { type: "text", id: "adopt-id", autocomplete: "off", spellcheck: false,
+      "aria-describedby": "adopt-problem" });
+    const problem = make("p", { id: "adopt-problem", className: "problem", role: "alert" });
+    const press = make("button", { type: "submit", className: "button", textContent: say("adopt_press") });
+    const form = make("form", {}, make("label", { htmlFor: "adopt-id", textContent: say("adopt_id") }),
+      make("div", { className: "pair" }, field, press), problem);
+    form.onsubmit = async (event) => {
+      event.preventDefault();
+      press.disabled = true;
+      const found = await ask("/adopt", { task_id: field.value });
+      press.disabled = false;
+      if (found?.task) return adopted(found.task);
+      problem.textContent = found?.problem ?? found?.refused ?? say("account_unheard");
+      field.setAttribute("aria-invalid", "true");
+      field.focus();
+    };
+    field.oninput = () => { problem.textContent = ""; field.removeAttribute("aria-invalid"); };
+    return room(say("adopt"), line(say("adopt_help")), form);
+  }
+
+  function adopted(id) {
+    drawer?.close();
+    select(id);
+  }
+
+  // ── what this browser keeps ──────────────────────────────────────────────────────────────
+  const browser = () => room(say("browser"), defaults(), asks(), notifying(), embedding());
+
+  const KEPT = ["model_name", "aspect_ratio", "n"];
+  function kept() {
+    try { return JSON.parse(kling.stored.get("defaults") || "null"); } catch { return null; }
+  }
+
+  function defaults() {
+    const now = make("p", { role: "status" });
+    const draw = () => set(now, say("defaults", { what: describe(kept()) }));
+    const use = button(say("defaults_use"), () => { keep(currentForm()); draw(); });
+    const reset = button(say("defaults_reset"), () => { keep(null); draw(); });
+    draw();
+    return make("div", { className: "defaults" }, now, make("div", { className: "pair" }, use, reset));
+  }
+
+  const keep = (values) => kling.stored.set("defaults", values ? JSON.stringify(values) : "");
+  const currentForm = () => Object.fromEntries(
+    KEPT.map((name) => [name, kling.values?.[kling.fields.indexOf(name)]]).filter(([, value]) => value != null));
+  const describe = (values) => (values
+    ? [values.model_name, values.aspect_ratio, values.n && images(values.n)].filter(Boolean).join(" · ")
+    : say("defaults_none"));
+
+  function asks() {
+    if (!kling.ask) return null;
+    const currency = kling.ask.currency ?? kling.rule?.price?.[1] ?? "";
+    const amount = ledger.money(kling.ask.money, currency);
+    return line(say("asks", { n: ledger.count(kling.ask.pictures), amount }));
+  }
+
+  function toggle(name, help, on, change) {
+    const input = make("input", { type: "checkbox", role: "switch", checked: on });
+    const told = make("span", { className: "note", textContent: help });
+    input.onchange = () => change(input, told);
+    return make("label", { className: "toggle" }, input, make("span", {}, name, told));
+  }
+
+  function notifying() {
+    const help = attention.able() ? say("notify_help") : say("notify_denied");
+    const one = toggle(say("notify"), help, attention.wished(), async (input, told) => {
+      const wished = input.checked;
+      input.checked = await attention.wish(wished);
+      told.textContent = say(wished && !input.checked ? "notify_denied" : "notify_help");
+    });
+    one.querySelector("input").disabled = !attention.able();
+    return one;
+  }
+
+  const embedding = () => toggle(say("embed"), say("embed_help"), kling.stored.get("embed") !== "off",
+    (input) => kling.stored.set("embed", input.checked ? "on" : "off"));
+
+  document.addEventListener("click", (event) => {
+    if (event.target.closest?.("#pill-settings")) open();
+  }, { signal: life.signal });
+  life.signal.addEventListener("abort", () => drawer?.close());
+  return { open };
+})();

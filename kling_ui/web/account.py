@@ -1,0 +1,142 @@
+"""The settings drawer's data and orders: the connection, the files, the money, the prices."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from ..catalog import MODELS, NO
+from ..history import DiskTrouble
+from ..studio import Studio
+from ..text import Text
+from .body import json_of
+from .language import language
+from .links import PREFIX
+from .owner import asked_from_here, owner_of
+from .spending import Spending
+
+NO_ROOM = Text(
+    "The disk is full or cannot be written. Make room and try again.",
+    "磁盘已满或无法写入。请清理磁盘空间后重试。",
+)
+FRESH = {"cache-control": "no-store"}
+_OFFSET = re.compile(r"-?[0-9]{1,5}")
+
+Order = Callable[[Request, str, Mapping[str, Any]], Awaitable[dict[str, Any]]]
+
+
+def account_routes(studio: Studio, *, folder: Path | None) -> Sequence[BaseRoute]:
+    """`folder`, where the data lie, is told to whoever asks."""
+
+    async def account(request: Request) -> Response:
+        owner = owner_of(request)
+        if not owner:
+            return Response(status_code=403)
+        spending = await _spending(studio, request, owner)
+        return JSONResponse(
+            {
+                "files": await _files(studio, owner, folder),
+                "spending": spending.summary(),
+                "prices": _prices(studio),
+            },
+            headers=FRESH,
+        )
+
+    async def spending_csv(request: Request) -> Response:
+        owner = owner_of(request)
+        if not owner:
+            return Response(status_code=403)
+        text = (await _spending(studio, request, owner)).csv(language(request))
+        name = {"content-disposition": "attachment; filename=kling-spending.csv"}
+        return Response(text, media_type="text/csv", headers=FRESH | name)
+
+    async def check(request: Request, owner: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+        if studio.blocked:  # the account is the demo then, which nobody asks about
+            return {"answered": None, "trouble": studio.blocked.of(language(request))}
+        found = await studio.check()
+        return {
+            "answered": found.answered,
+            "accepted": found.accepted,
+            "trouble": found.trouble.of(language(request)) if found.trouble else "",
+            "milliseconds": round(1000 * found.seconds),
+            "listing": found.listing,
+            "lookup": found.lookup,
+            "deduction": found.deduction,
+        }
+
+    async def adopt(request: Request, owner: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            task = await studio.adopt(str(asked.get("task_id", "")).strip(), owner=owner)
+        except DiskTrouble:
+            task = NO_ROOM
+        if isinstance(task, Text):
+            return {"task": "", "problem": task.of(language(request))}
+        return {"task": task.id, "problem": ""}
+
+    return [
+        Route(f"{PREFIX}/account", account),
+        Route(f"{PREFIX}/account/spending.csv", spending_csv),
+        Route(f"{PREFIX}/account/check", _ordered(check), methods=["POST"]),
+        Route(f"{PREFIX}/account/adopt", _ordered(adopt), methods=["POST"]),
+    ]
+
+
+def _ordered(order: Order) -> Callable[[Request], Awaitable[Response]]:
+    """Only for a page of ours or a script, and with a JSON object."""
+
+    @wraps(order)
+    async def answer(request: Request) -> Response:
+        owner = owner_of(request)
+        if not owner or not asked_from_here(request):
+            return Response(status_code=403)
+        asked = await json_of(request)
+        if not isinstance(asked, dict):
+            return Response(status_code=400)
+        return JSONResponse(await order(request, owner, asked), headers=FRESH)
+
+    return answer
+
+
+async def _spending(studio: Studio, request: Request, owner: str) -> Spending:
+    found = _OFFSET.fullmatch(request.query_params.get("offset", ""))
+    offset = int(found[0]) if found else 0
+    return Spending(studio, await studio.spending(owner=owner, offset=offset), offset=offset)
+
+
+async def _files(studio: Studio, owner: str, folder: Path | None) -> dict[str, Any]:
+    weight = await studio.weight(owner=owner)
+    return {
+        "pictures": weight.pictures,
+        "bytes": weight.bytes,
+        "free": weight.free,
+        "folder": str(folder) if folder else "",
+    }
+
+
+def _prices(studio: Studio) -> dict[str, Any]:
+    """Of one picture, by model: None where nobody knows it, no entry where the model makes none."""
+    prices, host = studio.prices, studio.account.base_url
+    names = dict.fromkeys([*MODELS, *prices.models(host)])
+    return {
+        "source": prices.source(host),
+        "as_of": max(model.as_of for model in MODELS.values()),
+        "models": [{"model": name, **_price(studio, name)} for name in names],
+    }
+
+
+def _price(studio: Studio, name: str) -> dict[str, Any]:
+    known, host, model = studio.prices, studio.account.base_url, MODELS.get(name)
+    found: dict[str, Any] = {}
+    for kind, picture in (("text", False), ("picture", True)):
+        if model and (model.from_picture if picture else model.from_text) is NO:
+            continue
+        price = known.estimate(name, picture=picture, n=1, base_url=host)
+        found[kind] = {"amount": price.amount, "currency": price.currency} if price else None
+    return found
