@@ -1,9 +1,14 @@
 // The stage: the selected task's state, what can be done with it, and its details.
-let picked = null; // the task a person chose; the newest where none was
+let picked = null; // what a person chose: a task's id, or "g:" and a comparison's; else the newest
 let awaited = ""; // the task just sent again, until the stream tells of it
 
 const newest = () => [...tasks.values()].reduce((a, b) => (!a || b.created > a.created ? b : a), null);
-const current = () => tasks.get(picked) ?? newest();
+const comparison = () => { // the one on the stage, if it is one
+  if (picked?.startsWith("g:")) return picked.slice(2);
+  return tasks.has(picked) ? "" : newest()?.cell?.comparison ?? "";
+};
+const current = () => (comparison() ? null : tasks.get(picked) ?? newest());
+const selectedKey = () => (comparison() ? `g:${comparison()}` : current()?.id ?? "");
 kling.selected = () => current()?.id ?? "";
 kling.showNewest = () => { picked = null; drawAll(); };
 
@@ -13,6 +18,10 @@ function select(id) {
   $("stage")?.scrollIntoView({ block: "nearest", behavior: "smooth" });
 }
 
+// Another that was sent for it, unless that brought nothing either.
+const successor = (task) => [...tasks.values()].find((one) =>
+  one.supersedes === task.id && (!one.over || one.state === "succeeded"));
+
 // ── what can be done ─────────────────────────────────────────────────────────────────────────
 function actions(task) {
   if (!task) return [];
@@ -20,12 +29,13 @@ function actions(task) {
   const ended = ["failed", "rejected", "cancelled", "expired"].includes(state);
   const lost = ["unconfirmed", "stalled"].includes(state) || task.case === "forgotten";
   if (lost && !away && !task.over) list.push("look");
-  if (state === "unconfirmed") list.push("again", "discard");
+  if (state === "unconfirmed") list.push(...(successor(task) ? [] : ["again"]), "discard");
   if (ended && !task.found && task.case !== "reference_gone") list.push("retry");
   if (state === "queued") list.push("cancel", ...(task.case === "held" ? ["release"] : []));
   if (!task.found) list.push("settings");
-  if (task.pictures.length) list.push("download");
-  return [...list, "details", ...(task.over ? ["delete"] : [])];
+  if (task.pictures.length) list.push("reference", "download");
+  if (!task.found) list.push("link");
+  return [...list, "star", "details", ...(task.over ? ["delete"] : [])];
 }
 
 function primary(task, list) { // what its trouble names as the one thing to do
@@ -40,30 +50,10 @@ document.addEventListener("click", (event) => {
 }, { capture: true, signal: life.signal });
 
 // ── questions before what cannot be undone ───────────────────────────────────────────────────
-let question = null; // {id, action, dialog}
-function sure(task, action, body) {
-  return new Promise((answer) => {
-    const no = make("button", { type: "button", textContent: say("not_now") });
-    const yes = make("button", { type: "button", className: `yes ${action}`, textContent: $(`act-${action}`).textContent });
-    const dialog = make("dialog", { id: "sure", "aria-labelledby": "sure-title" },
-      make("b", { id: "sure-title", textContent: say(`${action}_title`) }),
-      make("p", { textContent: body }), make("div", {}, no, yes));
-    no.onclick = () => dialog.close();
-    yes.onclick = () => dialog.close("yes");
-    dialog.onclose = () => {
-      question = null;
-      dialog.remove();
-      answer(dialog.returnValue === "yes");
-    };
-    question = { id: task.id, action, dialog };
-    document.body.append(dialog);
-    dialog.showModal();
-  });
-}
-
-function drawQuestion() { // what it asks about may have moved on
-  if (question && !actions(tasks.get(question.id)).includes(question.action)) question.dialog.close();
-}
+const sure = (task, action, body) => kling.question({
+  title: say(`${action}_title`), body, yes: $(`act-${action}`).textContent, kind: action,
+  still: () => actions(tasks.get(task.id)).includes(action), // it may move on meanwhile
+});
 
 kling.sure = async (action) => {
   const task = current();
@@ -126,17 +116,28 @@ function drawStage() {
   const stage = $("stage"), head = $("stage-head");
   if (!stage || !head) return;
   if (tasks.has(awaited)) [picked, awaited] = [awaited, ""];
-  const task = current(), list = actions(task);
+  const grid = comparison(), task = current(), list = grid ? ["export"] : actions(task);
   stage.dataset.actions = list.join(" ");
+  stage.classList.toggle("starred", Boolean(task?.starred));
+  set($("act-star"), say(task?.starred ? "unstar" : "star"));
+  drawGrid(grid);
   stage.dataset.primary = primary(task, list);
   shape(task).forEach((side, index) => stage.style.setProperty(index ? "--ratio-h" : "--ratio-w", side));
-  stage.classList.toggle("bare", Boolean(task && nothingToShow(task)));
-  for (const [id, node] of nodes) node.card.classList.toggle("selected", id === task?.id);
-  drawHead(head, task);
+  stage.classList.toggle("bare", Boolean(grid || (task && nothingToShow(task))));
+  markCard();
+  if (grid) drawGridHead(head, grid);
+  else drawHead(head, task);
   drawNote(task);
   drawDetails(task);
-  drawQuestion();
-  showPictures(task);
+  kling.reconsider();
+  if (!grid) showPictures(task);
+}
+
+let marked = "";
+function markCard() {
+  const key = comparison() ? selectedKey() : current() ? keyOf(current()) : "";
+  if (key !== marked) nodes.get(marked)?.card.classList.remove("selected");
+  nodes.get(marked = key)?.card.classList.add("selected");
 }
 
 function drawHead(head, task) {
@@ -186,10 +187,23 @@ function closePreview() {
   document.querySelector("#stage-gallery .preview")?.dispatchEvent(escape);
 }
 
+const embedding = () => (kling.stored.get("embed") === "off" ? "" : "&settings");
+const onePicture = () => { // the one that is looked at closely, else the first
+  const small = [...document.querySelectorAll("#stage-gallery .preview .thumbnail-small")];
+  return Math.max(0, small.findIndex((one) => one.classList.contains("selected")));
+};
+kling.reference = () => [kling.selected(), onePicture()];
+kling.copyLink = async () => {
+  const task = current();
+  if (!task) return;
+  const done = await kling.copy(kling.linkTo(task.request), $("act-link"));
+  tell(task, say(done ? "link_copied" : "copy_by_hand"), "");
+};
+
 kling.download = async () => {
   const task = current();
   for (const picture of task ? [...task.pictures, ...task.watermarked] : []) {
-    const anchor = make("a", { href: `${link(picture.id)}?download`, download: "" });
+    const anchor = make("a", { href: `${link(picture.id)}?download${embedding()}`, download: "" });
     document.body.append(anchor);
     anchor.click();
     anchor.remove();

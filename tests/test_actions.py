@@ -115,9 +115,9 @@ async def test_a_full_disk_is_told_in_place_by_generate_and_by_again(
     def full(new: Any) -> Any:
         raise DiskTrouble("database or disk is full")
 
-    monkeypatch.setattr(quiet.history, "add", full)
+    monkeypatch.setattr(quiet.history, "add_all", full)
     ann = asked_by("ann", "zh")
-    report = await page._generate(ann, nonce=NONCE, **FOX)
+    report = await page.composer.pressed(ann, nonce=NONCE, **FOX)
     assert (report["task"], report["problems"]) == ("", {"": DISK_FULL.zh})
     assert report["nonce"] == NONCE
     again = await page.actions.again(ann, task_id=former.id, nonce=NONCE)

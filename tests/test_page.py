@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import re
@@ -15,17 +16,18 @@ import pytest
 import pytest_asyncio
 from starlette.requests import Request
 
-from kling_ui.catalog import DEMO_HOST, MAX_PICTURES, estimate
 from kling_ui.fields import KEPT
 from kling_ui.history import NewTask
+from kling_ui.pictures import Reference
+from kling_ui.prices import DEMO_HOST, Prices
 from kling_ui.request import SPECS, ImageRequest
 from kling_ui.studio import NO_OWNER, Studio
 from kling_ui.task import RemotePicture, State, Task, is_id
 from kling_ui.ui.endpoints import Endpoints
-from kling_ui.ui.form import NOT_AN_UPLOAD, Uploads
-from kling_ui.ui.page import FEED, Page
-from kling_ui.ui.speech import SCRIPT
+from kling_ui.ui.form import COMPARED, NOT_AN_UPLOAD, Uploads
+from kling_ui.ui.page import BOOT, FEED, Page
 from kling_ui.ui.stage import columns_for
+from kling_ui.ui.words import SCRIPT
 from kling_ui.web import Assets
 
 from .conftest import account, open_studio, photo, studio_of
@@ -34,7 +36,7 @@ from .program import ROOT
 Open = Callable[..., Any]
 FOX = {"prompt": "a fox", "model_name": "kling-v2-1"}
 NOBODY = "http://127.0.0.1:9"
-SCRIPTS = (*FEED, "form.js", "boot.js")
+SCRIPTS = (*FEED, *BOOT)
 
 
 @pytest.fixture
@@ -57,8 +59,8 @@ async def built(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Page]
 
 
 async def test_every_field_has_one_widget(built: Page) -> None:
-    assert {*built.form.components} == {*SPECS, "image_url"}
-    ids = [component.elem_id for component in built.form.components.values()]
+    assert {*built.composer.form.components} == {*SPECS, "image_url", *COMPARED}
+    ids = [component.elem_id for component in built.composer.form.components.values()]
     assert len({*ids}) == len(ids)
 
 
@@ -69,13 +71,13 @@ async def test_only_the_three_endpoints_are_public(built: Page) -> None:
 
 async def test_no_widget_has_a_limit_of_its_own(built: Page) -> None:
     """Gradio would answer in English before our own check can speak."""
-    for name, component in built.form.components.items():
+    for name, component in built.composer.form.components.items():
         for limit in ("minimum", "maximum", "max_length"):
             assert getattr(component, limit, None) is None, f"{name}.{limit}"
 
 
 async def test_events_with_uploads_are_not_preprocessed(built: Page) -> None:
-    image = built.form.components["image"]
+    image = built.composer.form.components["image"]
     for fn in built.blocks.fns.values():
         if fn.fn is not None and image in fn.inputs:
             assert fn.preprocess is False, fn.name
@@ -90,7 +92,7 @@ async def test_a_script_may_name_every_field_and_no_other(built: Page) -> None:
 async def test_a_report_is_read_only_after_an_event_that_went_well(built: Page) -> None:
     """After another it is the report of a former one."""
     said = [fn for fn in built.blocks.fns.values() if "kling.report(" in str(fn.js)]
-    assert len(said) == 2
+    assert len(said) == 3
     assert all(fn.trigger_only_on_success for fn in said)
     (failed,) = [fn for fn in built.blocks.fns.values() if "kling.failed(" in str(fn.js)]
     assert failed.trigger_only_on_failure
@@ -105,7 +107,7 @@ async def test_every_label_is_said_in_both_languages(built: Page) -> None:
 
 async def test_a_custom_default_model_is_offered(quiet: Studio) -> None:
     page = Page(quiet, Assets(ROOT / "assets"), default_model="house-model")
-    model = page.form.components["model_name"]
+    model = page.composer.form.components["model_name"]
     assert model.value == "house-model"
     assert model.choices[0] == ("house-model", "house-model")
 
@@ -115,31 +117,28 @@ async def test_the_scripts_know_words_rules_and_prices(built: Page, lang: Any) -
     facts = json.loads(json.dumps(built.facts(lang)))
     assert facts["rules"]["kling-v1-5"][""]["prompt"] == 500
     assert facts["words"]["state"].keys() == {*map(str, State)}
-    prices = {
-        price for model in facts["rules"].values() for s in model.values() for price in s["prices"]
-    }
-    assert prices == {""}  # a gateway: nobody says what a picture costs there
-    assert facts["fields"] == [*SPECS, "image_url"]
-    assert len(facts["examples"]) == len(built.examples)
+    prices = [rule["price"] for model in facts["rules"].values() for rule in model.values()]
+    assert not any(prices)  # a gateway: nobody says what a picture costs there
+    assert facts["fields"] == [*SPECS, "image_url", *COMPARED]
+    assert len(facts["examples"]) == len(built.composer.examples)
 
 
 async def test_prices_are_those_of_the_account(quiet: Studio) -> None:
     quiet.account = replace(quiet.account, base_url=DEMO_HOST)
     page = Page(quiet, Assets(ROOT / "assets"), default_model="kling-v2-1")
     rules = page.facts("en")["rules"]
-    assert rules["kling-v2-1"][""]["prices"][:3] == ["$0.014", "$0.028", "$0.042"]
+    assert rules["kling-v2-1"][""]["price"] == (0.014, "USD")
     for model, situations in rules.items():
         for situation, rule in situations.items():
-            for n, price in enumerate(rule["prices"], start=1):
-                known = estimate(model, picture=bool(situation), n=n, base_url=DEMO_HOST)
-                assert price == (str(known) if known else ""), (model, situation, n)
-            assert n == MAX_PICTURES
+            known = Prices().estimate(model, picture=bool(situation), n=1, base_url=DEMO_HOST)
+            assert rule["price"] == (known and (known.amount, known.currency)), (model, situation)
 
 
 def test_no_word_is_there_for_nobody() -> None:
     code = "".join((ROOT / "assets" / name).read_text("utf-8") for name in SCRIPTS)
     asked = {f"{action}_{part}" for action in ("discard", "delete") for part in ("title", "body")}
     asked |= {"again_title", "retry_title"}  # put together from the action's name
+    asked |= {f"no_{view}" for view in ("running", "starred", "failed")}
     unsaid = [name for name in SCRIPT if not re.search(rf'"{name}"|words\.{name}\b', code)]
     assert {*unsaid} == asked
 
@@ -179,6 +178,32 @@ async def test_an_upload_becomes_a_kept_reference_once(
     path.write_bytes(b"changed behind our back")
     assert await uploads.image(sent(path)) == first
     assert quiet.folder.reference(first.removeprefix(KEPT))
+
+
+async def test_an_upload_that_many_ask_about_at_once_is_cleaned_once(
+    uploads: Uploads, quiet: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "uploads" / "a.jpg"
+    path.write_bytes(photo())
+    receive, cleaned = quiet.folder.receive, []
+
+    async def receiving(source: Any) -> Any:
+        cleaned.append(source)
+        return await receive(source)
+
+    monkeypatch.setattr(quiet.folder, "receive", receiving)
+    names = await asyncio.gather(*(uploads.image(sent(path)) for _ in range(8)))
+    assert len({*names}) == len(cleaned) == 1
+
+
+async def test_the_same_reference_written_by_many_at_once_is_whole(quiet: Studio) -> None:
+    reference = await quiet.folder.receive(photo())
+    assert isinstance(reference, Reference)
+    for _ in range(20):
+        keeping = (asyncio.to_thread(quiet.folder.keep_reference, reference) for _ in range(8))
+        names = {*await asyncio.gather(*keeping)}
+        assert quiet.folder.reference(names.pop()) == reference.data
+        quiet.folder.forget_reference(reference.name)
 
 
 @pytest.mark.parametrize(
@@ -277,7 +302,7 @@ async def test_settings_of_a_task_fill_the_form_with_its_picture(
     lent = await uploads.lend(image)
     assert lent is not None
     assert lent.is_relative_to(tmp_path / "uploads")
-    updates = page.form.fill(ImageRequest(prompt="again", image=image, n=4), picture=lent)
+    updates = page.composer.form.fill(ImageRequest(prompt="again", image=image, n=4), picture=lent)
     values = {component.elem_id: update["value"] for component, update in updates.items()}
     assert values["field-image"] == str(lent)
     assert (values["field-prompt"], values["field-n"], values["field-image_url"]) == (
@@ -304,9 +329,9 @@ async def test_a_caller_without_a_cookie_is_told_so_and_nothing_is_kept(
     task, _ = quiet.history.add(
         NewTask(owner="", account="test", nonce="n", external_task_id="e", request={"n": 9})
     )
-    report = await page._generate(nobody, nonce="", prompt="a fox", image=sent(tmp_path))
+    report = await page.composer.pressed(nobody, nonce="", prompt="a fox", image=sent(tmp_path))
     assert report["problems"] == {"": NO_OWNER.of(lang)}
-    report = await page._check_upload(sent(tmp_path), nobody)
+    report = await page.composer.check_upload(sent(tmp_path), nobody)
     assert [*report["problems"].values()] == [NO_OWNER.of(lang)]
     shown = await page.actions.show(gr.EventData(None, {"task_id": task.id}), nobody)
     (update,) = shown.values()
@@ -338,20 +363,20 @@ async def test_whatever_is_named_as_a_task_nothing_raises(built: Page, odd: Any)
         await fn.fn(odd, ann)
     assert await built.actions.again(ann, task_id=odd, nonce=odd) == {}
     with pytest.raises(gr.Error, match="no such task"):
-        await Endpoints(built.studio, built.uploads).task(odd, ann)
+        await Endpoints(built.studio, built.composer.uploads).task(odd, ann)
 
 
 @pytest.mark.parametrize("odd", [None, "", 7, ["x"], "A" * 32, "\ud800", "x" * 100_000])
 async def test_a_press_without_a_sound_number_gets_one(page: Page, quiet: Studio, odd: Any) -> None:
     ann = asked_by("ann")
-    reports = [await page._generate(ann, nonce=odd, **FOX) for _ in range(2)]
+    reports = [await page.composer.pressed(ann, nonce=odd, **FOX) for _ in range(2)]
     assert len({report["task"] for report in reports}) == 2
     assert all(is_id(report["nonce"]) for report in reports)
 
 
 async def test_a_press_that_comes_twice_is_one_task_and_the_report_names_it(built: Page) -> None:
     ann, nonce = asked_by("ann"), "0123456789abcdef" * 2
-    reports = [await built._generate(ann, nonce=nonce, **FOX) for _ in range(2)]
+    reports = [await built.composer.pressed(ann, nonce=nonce, **FOX) for _ in range(2)]
     assert reports[0] == reports[1]
     assert reports[0]["nonce"] == nonce
     assert reports[0]["task"]
@@ -361,7 +386,7 @@ async def test_a_script_hears_the_studios_word_on_a_task(page: Page, quiet: Stud
     """One whose account is missing waits for it, whatever else was noted."""
     new = NewTask(owner="ann", account="gone", nonce="n", external_task_id="e", request=FOX)
     task, _ = quiet.history.add(new)
-    endpoints, ann = Endpoints(quiet, page.uploads), asked_by("ann")
+    endpoints, ann = Endpoints(quiet, page.composer.uploads), asked_by("ann")
     assert (await endpoints.task(task.id, ann))["error"] == ""
     quiet.history.move(task.id, State.UNCONFIRMED, frm={State.QUEUED}, case="no_answer")
     (described,) = await endpoints.tasks(ann)

@@ -47,6 +47,18 @@ class Actions:
         picture = await self.uploads.lend(asked.image)
         return self.form.fill(asked, picture=picture)
 
+    async def use_as_reference(
+        self, task_id: Any, position: Any, request: gr.Request
+    ) -> dict[Any, Any]:
+        """The picture at `position` of a task, into the form."""
+        task = await self._task(task_id, request)
+        kept = [picture for picture in task.pictures if not picture.watermarked] if task else []
+        if not kept:
+            return {}
+        place = position if isinstance(position, int) and 0 <= position < len(kept) else 0
+        path = await self.uploads.lend_picture(kept[place])
+        return self.form.show_picture(path) if path else {}
+
     async def again(self, request: gr.Request, task_id: Any, nonce: Any) -> dict[str, str]:
         """For the browser: the new task's id, or why there is none; and whose successor it is."""
         owner = owner_of(request)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import gradio as gr
 
@@ -17,6 +18,7 @@ from ..fields import KEPT, is_blank, read_line
 from ..pictures import PictureFolder
 from ..request import SPECS, ImageRequest
 from ..studio import Problems
+from ..task import Picture
 from ..text import Text
 
 BLANK = ImageRequest()
@@ -26,6 +28,10 @@ KIND_NAMES = {
     "face": Text("Face", "人脸"),
 }
 IMAGE_URL = Text("… or its URL", "……或图片链接")
+COMPARED = {
+    "compare_models": Text("Models", "模型"),
+    "compare_ratios": Text("Shapes", "画幅"),
+}
 REMEMBERED = 256  # cleaned uploads whose paths are known
 ADDRESS = ("http://", "https://")
 NOT_AN_UPLOAD = Text("Neither an uploaded file nor a URL.", "既不是上传的文件，也不是链接。")
@@ -55,6 +61,18 @@ class Form:
             interactive=True,
             **looks,
         )
+
+    def place_comparison(self) -> None:
+        """Which models and shapes to compare; nothing chosen means the one chosen above."""
+        choices = {"compare_models": self._models(), "compare_ratios": [*catalog.RATIOS]}
+        for name, label in COMPARED.items():
+            self.components[name] = gr.CheckboxGroup(
+                choices[name],
+                label=self.say(label),
+                elem_id=f"field-{name}",
+                elem_classes="field choices",
+                interactive=True,
+            )
 
     def _widget(self, name: str, looks: dict[str, Any]) -> Any:
         spec, value = SPECS[name], getattr(BLANK, name)
@@ -92,7 +110,15 @@ class Form:
         uploaded = request.image.startswith(KEPT)
         values["image"] = str(picture) if picture else None
         values["image_url"] = "" if uploaded else request.image
+        values |= {name: [] for name in COMPARED}
         return {self.components[name]: gr.update(value=value) for name, value in values.items()}
+
+    def show_picture(self, path: Path) -> dict[Any, Any]:
+        """Updates that put a picture into the form as its reference."""
+        return {
+            self.components["image"]: gr.update(value=str(path)),
+            self.components["image_url"]: gr.update(value=""),
+        }
 
 
 class Uploads:
@@ -105,6 +131,7 @@ class Uploads:
     def __init__(self, folder: PictureFolder, upload_folder: Path) -> None:
         self._folder, self._upload_folder = folder, upload_folder.resolve()
         self._seen: OrderedDict[Path, str | Text] = OrderedDict()
+        self._busy: WeakValueDictionary[Path, asyncio.Lock] = WeakValueDictionary()
 
     async def draft(self, values: Mapping[str, Any]) -> tuple[ImageRequest, Problems]:
         """The request that `values` make (field → value as it came), and all that is wrong with
@@ -147,12 +174,13 @@ class Uploads:
     async def _name(self, path: Path) -> str | Text:
         """Cleaned and kept once per file, and again when the kept one was deleted with its tasks;
         Gradio names uploads by their content."""
-        known = self._seen.get(path)
-        if known is None or not self._there(known):
-            known = self._seen[path] = await self._cleaned(path)
-            while len(self._seen) > REMEMBERED:
-                self._seen.popitem(last=False)
-        return known
+        async with self._busy.setdefault(path, asyncio.Lock()):  # judged and sent in one moment
+            known = self._seen.get(path)
+            if known is None or not self._there(known):
+                known = self._seen[path] = await self._cleaned(path)
+                while len(self._seen) > REMEMBERED:
+                    self._seen.popitem(last=False)
+            return known
 
     def _there(self, known: str | Text) -> bool:
         """A verdict stands; a reference only as long as it is on the disk."""
@@ -171,10 +199,18 @@ class Uploads:
         if not image.startswith(KEPT):
             return None
         name = image.removeprefix(KEPT)
-        copy = self._upload_folder / "references" / name
+        return await self._copied(self._folder.reference_path(name), "references", name)
+
+    async def lend_picture(self, picture: Picture) -> Path | None:
+        """A copy of a result, to begin anew from."""
+        original = self._folder.original(picture.file)
+        return await self._copied(original, "results", picture.file)
+
+    async def _copied(self, source: Path, folder: str, name: str) -> Path | None:
+        copy = self._upload_folder / folder / name
         try:
             copy.parent.mkdir(parents=True, exist_ok=True)
-            await asyncio.to_thread(shutil.copyfile, self._folder.reference_path(name), copy)
+            await asyncio.to_thread(shutil.copyfile, source, copy)
         except OSError:
             return None
         return copy

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ LAST_MOMENT = 3  # seconds for open connections when the program stops
 
 
 def serve(
-    page: Page, *, css: Path, app_kwargs: dict[str, Any], closing: Callable[[], None]
+    page: Page, *, css: Sequence[Path], app_kwargs: dict[str, Any], closing: Callable[[], None]
 ) -> None:
     """Until SIGTERM or SIGINT; `closing` then lets event streams end by themselves."""
     blocks = page.blocks
@@ -33,7 +33,7 @@ def serve(
         max_file_size=LARGEST_UPLOAD,
         state_session_capacity=500,
         i18n=page.speech.i18n,
-        css_paths=[css],
+        css_paths=[*css],
         app_kwargs=app_kwargs,
     )
     if app is None:  # `gradio app.py` runs this file again when it changes

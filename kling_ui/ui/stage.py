@@ -20,7 +20,11 @@ ACTIONS: dict[str, Text] = {
     "retry": Text("Retry", "重试"),
     "release": Text("Send now", "立即发送"),
     "settings": Text("Use settings", "套用这些参数"),
+    "reference": Text("Use as reference", "用作参考图"),
     "download": Text("Download", "下载"),
+    "link": Text("Copy link", "复制链接"),
+    "star": Text("Star", "收藏"),
+    "export": Text("Export as one picture", "导出为一张图"),
     "cancel": Text("Cancel", "取消"),
     "details": Text("Details", "详情"),
     "discard": Text("Discard", "放弃"),
@@ -49,6 +53,12 @@ class Stage:
             object_fit="contain",
             height="auto",
             elem_id="stage-gallery",
+        )
+        gr.HTML(
+            html_template='<div id="stage-grid" hidden></div>',
+            apply_default_css=False,
+            padding=False,
+            elem_id="stage-grid-box",
         )
         with gr.Row(elem_id="stage-actions"):
             self.actions = {

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from ..studio import Studio
+from .account import account_routes
+from .archive import archive_routes
 from .assets import Assets
 from .boot import Boot
 from .callbacks import callback_routes
@@ -15,14 +18,20 @@ from .cards import Cards
 from .events import event_routes
 from .owner import Owners
 from .pictures import picture_routes
+from .tasks import task_routes
 
 __all__ = ["Assets", "Boot", "Owners", "middleware", "routes"]
 
 
-def routes(studio: Studio, assets: Assets) -> Sequence[BaseRoute]:
+def routes(studio: Studio, assets: Assets, *, folder: Path | None = None) -> Sequence[BaseRoute]:
+    """`folder`, where the data lie, is told to whoever asks."""
+    cards = Cards(studio)
     return [
-        *event_routes(studio, Cards(studio)),
+        *event_routes(studio, cards),
+        *task_routes(studio, cards),
         *picture_routes(studio),
+        *archive_routes(studio),
+        *account_routes(studio, folder=folder),
         *callback_routes(studio),
         *assets.routes(),
     ]

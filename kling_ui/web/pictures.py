@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from ..pictures import inscribed
+from ..request import SHARED
 from ..studio import Studio
 from ..task import Picture, is_id
 from .links import PREFIX
@@ -37,6 +41,9 @@ def picture_routes(studio: Studio) -> Sequence[BaseRoute]:
         path = studio.folder.original(picture.file)
         if not path.is_file():
             return _missing()
+        if "settings" in request.query_params:
+            data = await _inscribed(studio, request, picture, path)
+            return Response(data, media_type=picture.media_type, headers=headers)
         return FileResponse(path, media_type=picture.media_type, headers=headers)
 
     async def rendition(request: Request) -> Response:
@@ -71,15 +78,28 @@ async def _owned(studio: Studio, request: Request) -> Picture | None:
     return await studio.picture(picture_id, owner=owner)
 
 
-async def _attachment(studio: Studio, request: Request, picture: Picture) -> str:
-    """A file name from the prompt's first words, the task and the picture's number."""
+async def _inscribed(studio: Studio, request: Request, picture: Picture, path: Path) -> bytes:
+    """A copy of the original that tells what it was made with, as far as others may know it."""
+    data = await asyncio.to_thread(path.read_bytes)
     task = await studio.task(picture.task_id, owner=owner_of(request))
-    prompt = str(task.request.get("prompt", "")) if task else ""
-    words = "-".join(re.findall(r"\w+", prompt.lower())[:6])[:60] or "kling"
+    if task is None:
+        return data
+    told = {name: value for name, value in task.request.items() if name in SHARED}
+    return await asyncio.to_thread(inscribed, data, request=told, task_id=task.remote_id)
+
+
+async def _attachment(studio: Studio, request: Request, picture: Picture) -> str:
+    task = await studio.task(picture.task_id, owner=owner_of(request))
+    name = file_name(picture, prompt=task.request.get("prompt", "") if task else "")
+    return f"attachment; filename*=UTF-8''{quote(name)}"
+
+
+def file_name(picture: Picture, *, prompt: Any) -> str:
+    """From the prompt's first words, the task and the picture's number."""
+    words = "-".join(re.findall(r"\w+", str(prompt).lower())[:6])[:60] or "kling"
     mark = "-watermark" if picture.watermarked else ""
     ending = picture.file.rpartition(".")[2]
-    name = f"{words}-{picture.task_id[:6]}-{picture.position + 1}{mark}.{ending}"
-    return f"attachment; filename*=UTF-8''{quote(name)}"
+    return f"{words}-{picture.task_id[:6]}-{picture.position + 1}{mark}.{ending}"
 
 
 def _missing() -> Response:

@@ -90,7 +90,7 @@ def test_an_unconfirmed_task_is_looked_for_first_and_sent_again_after_a_warning(
     lost(page, "lost and sent again")
     expect(page.locator("#stage-gallery")).to_be_hidden()
     assert shown_actions(page) == [
-        "Look for it", "Send again", "Use settings", "Details", "Discard",
+        "Look for it", "Send again", "Use settings", "Copy link", "Star", "Details", "Discard",
     ]  # fmt: skip
     page.fill("#field-prompt textarea", "typed meanwhile")
     page.click("#act-again")
@@ -170,7 +170,9 @@ def test_a_double_click_on_retry_is_one_task_of_what_was_sent(
     page = visit(studio.url)
     page.click("#field-n label:has-text('3')")
     ends(page, "hostile, twice")
-    assert shown_actions(page) == ["Use settings", "Retry", "Details", "Delete"]
+    assert shown_actions(page) == [
+        "Use settings", "Retry", "Copy link", "Star", "Details", "Delete",
+    ]  # fmt: skip
     page.fill("#field-prompt textarea", "something else")
     page.click("#field-n label:has-text('1')")
     page.dblclick("#act-retry")
@@ -219,8 +221,9 @@ def answering(page: Page, report: Callable[[list[Any]], dict[str, Any]]) -> None
     answered: list[Route] = []
 
     def answer(route: Route) -> None:
-        if answered or not (data := sent(route)):
-            return route.continue_()
+        data = sent(route)
+        if answered or not any(re.fullmatch("[0-9a-f]{32}", str(one)) for one in data):
+            return route.continue_()  # it is no press
         answered.append(route)
         route.fulfill(json={"data": [report(data)], "is_generating": False, "duration": 0.1})
 
@@ -359,10 +362,12 @@ def test_a_task_found_again_has_a_name_and_offers_nothing_of_what_was_asked(
 ) -> None:
     found = {"request": {"prompt": "", "n": 1}, "found": True, "ids": {"task_id": "7"}}
     failed = found | {"state": "failed", "action": "again", "case": "failed"}
-    page = visit(app.url, locale=locale, before=saying(failed, found | {"state": "saving"}))
+    page = visit(
+        app.url, refused=[404], locale=locale, before=saying(failed, found | {"state": "saving"})
+    )
     expect(page.locator("#feed .card .prompt")).to_have_text([name, name])
     expect(page.locator("#stage-head > b")).to_have_text(name)
-    assert page.get_attribute("#stage", "data-actions") == "details delete"
+    assert page.get_attribute("#stage", "data-actions") == "star details delete"
     assert page.get_attribute("#stage", "data-primary") == ""
     page.click("#act-details")
     expect(page.locator("#stage-details dt")).to_have_count(1)
@@ -387,16 +392,16 @@ FIRST: list[tuple[dict[str, Any], str]] = [
     (OPEN | {"action": "", "state": "unconfirmed", "case": "account_missing"}, ""),
 ]
 OFFERED = [
-    "retry settings details delete",
-    "retry settings details delete",
-    "look again discard settings details",
-    "look again discard settings details",
-    "look settings details",
-    "look settings details",
-    "cancel release settings details",
-    "retry settings details delete",
-    "settings details delete",  # what was asked cannot be sent without its picture
-    "again discard settings details",  # nobody can be asked
+    "retry settings link star details delete",
+    "retry settings link star details delete",
+    "look again discard settings link star details",
+    "look again discard settings link star details",
+    "look settings link star details",
+    "look settings link star details",
+    "cancel release settings link star details",
+    "retry settings link star details delete",
+    "settings link star details delete",  # what was asked cannot be sent without its picture
+    "again discard settings link star details",  # nobody can be asked
 ]
 
 

@@ -1,0 +1,117 @@
+// What is wrong, each sentence under its field; judged by the studio while a person types.
+(() => {
+  const $ = (id) => document.getElementById(id);
+  const PAUSE = 450; // milliseconds without a change before the studio is asked
+  let problems = {}, labels = {};
+  const touched = new Set(); // fields that a person has been at: nobody else's is complained about
+
+  kling.report = (report) => {
+    if (!report) return;
+    if (report.judged) return judged(report);
+    if (report.only) {
+      touched.add(report.only);
+      delete problems[report.only];
+      Object.assign(problems, report.problems);
+    } else {
+      kling.answered(report.nonce);
+      problems = { ...report.problems };
+    }
+    show({ ...labels, ...report.labels });
+    if (report.only === undefined) focusFirst();
+    if (report.task) kling.showNewest?.();
+  };
+
+  function judged(report) {
+    const known = Object.entries(report.problems).filter(([name]) => touched.has(name));
+    problems = Object.fromEntries(known);
+    show(report.labels);
+    kling.showRequest?.(report.preview);
+  }
+
+  kling.unheardPress = () => {
+    problems = { "": kling.say("no_answer") };
+    show({});
+  };
+
+  function show(names) {
+    labels = names;
+    for (const field of document.querySelectorAll(".field")) {
+      mark(field, problems[field.id.replace("field-", "")]);
+    }
+    const colon = kling.lang === "zh" ? "：" : ": ";
+    const named = Object.entries(problems).map(([name, text]) => (labels[name] ? labels[name] + colon + text : text));
+    $("problems")?.replaceChildren(...named.map((text) =>
+      Object.assign(document.createElement("p"), { textContent: text })));
+  }
+
+  function focusFirst() {
+    const first = document.querySelector(".field.wrong");
+    first?.scrollIntoView({ block: "nearest" });
+    first?.querySelector("input, textarea")?.focus({ preventScroll: true });
+  }
+
+  function mark(field, text) {
+    const line = field.querySelector(":scope > .problem");
+    if ((line?.textContent ?? "") === (text ?? "")) return;
+    line?.remove();
+    field.classList.toggle("wrong", Boolean(text));
+    const input = field.querySelector("textarea, input");
+    if (!text) return input?.removeAttribute("aria-invalid");
+    input?.setAttribute("aria-invalid", "true");
+    field.append(Object.assign(document.createElement("p"), { className: "problem", textContent: text }));
+    const fold = field.closest(".fold");
+    if (fold) kling.openFold(fold, true);
+  }
+
+  kling.forget = (name) => {
+    if (!(name in problems)) return;
+    delete problems[name];
+    show(labels);
+  };
+
+  // ── as they are made ───────────────────────────────────────────────────────────────────────
+  let waiting = null;
+  kling.judgeSoon = () => {
+    clearTimeout(waiting);
+    if (!touched.size && !kling.requestWish()) return; // nobody would hear of it
+    waiting = setTimeout(() => $("judge")?.click(), PAUSE);
+  };
+  kling.judging = (values, k) => {
+    values[k] = kling.requestWish?.() ?? "";
+    return values;
+  };
+
+  // Not on "change", which comes with the press on what is clicked next, and would move it away.
+  document.addEventListener("input", (event) => {
+    const field = event.target.closest?.("#composer .field");
+    if (!field) return;
+    const name = field.id.replace("field-", "");
+    touched.add(name);
+    kling.forget(name);
+    kling.judgeSoon();
+  });
+
+  // A file that is far too large is refused before it travels, in the page's language.
+  function tooLarge(event, file) {
+    if (!file || file.size <= kling.largest_upload || !event.target.closest?.("#field-image")) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    const text = kling.say("too_large", { megabytes: (file.size / 1e6).toFixed(1), limit: kling.largest_upload / 1e6 });
+    kling.report({ only: "image", problems: { image: text }, labels: {} });
+  }
+  document.addEventListener("change", (event) => {
+    if (event.target.type === "file") tooLarge(event, event.target.files?.[0]);
+  }, true);
+  document.addEventListener("drop", (event) => tooLarge(event, event.dataTransfer?.files?.[0]), true);
+
+  // ── folds stay mounted, so that what is wrong inside can be shown ──────────────────────────
+  kling.openFold = (fold, open) => {
+    fold.classList.toggle("open", open);
+    fold.querySelector(".fold-head")?.setAttribute("aria-expanded", String(open));
+    if (open && fold.id === "request") $("judge")?.click();
+  };
+  document.addEventListener("click", (event) => {
+    const fold = event.target.closest?.(".fold-head")?.closest(".fold");
+    if (fold) kling.openFold(fold, !fold.classList.contains("open"));
+  });
+})();

@@ -1,0 +1,165 @@
+// What a model cannot take is switched off here: Python made the table, the browser applies it.
+(() => {
+  const at = (name) => kling.fields.indexOf(name);
+  const update = (changes) => ({ __type__: "update", ...changes });
+  const $ = (id) => document.getElementById(id);
+  const COMPARED = ["compare_models", "compare_ratios"];
+
+  const wanted = {}, given = {}; // what the person chose, and what stands there while a model lacks it
+  kling.adapt = (v) => {
+    const draft = kling.values ? {} : kling.draft();
+    if (!kling.values && kling.anyLost()) setTimeout(kling.unheardPress, 50);
+    for (const [name, value] of Object.entries(draft)) if (at(name) >= 0) v[at(name)] = value;
+    kling.values = v;
+    const rule = kling.rule = ruleOf(v[at("model_name")]);
+    const changes = kling.fields.map((name) => {
+      const change = COMPARED.includes(name) ? update({}) : verdict(name, rule);
+      return name in draft ? { ...change, value: draft[name] } : change;
+    });
+    changes[at("aspect_ratio")] = choice("aspect_ratio", v, rule.ratios, rule);
+    changes[at("resolution")] = choice("resolution", v, rule.resolutions, rule);
+    setTimeout(kling.count, 50); // once the new values are drawn
+    aroundThePicture(v);
+    describeModel(rule);
+    kling.judgeSoon();
+    return [...changes, update({ value: label() })];
+  };
+
+  function situation() {
+    const v = kling.values, picture = Boolean(v[at("image")] || v[at("image_url")]?.trim());
+    const kind = picture ? v[at("image_reference")] ?? "" : "";
+    return picture ? `picture ${kind}`.trim() : "";
+  }
+
+  function ruleOf(model) {
+    const table = kling.rules[model?.trim?.() ?? ""] ?? kling.rules[""];
+    return table[situation()];
+  }
+
+  function aroundThePicture(v) {
+    const field = $("field-image"), url = v[at("image_url")]?.trim();
+    if (field && !field.querySelector(":scope > .counter")) {
+      field.append(Object.assign(document.createElement("span"),
+        { className: "counter", textContent: kling.say("image_hint") }));
+    }
+    document.body.classList.toggle("with-picture", Boolean(situation()));
+    note("image_url", "hint", v[at("image")] && url ? kling.say("url_unused") : "");
+    if (!v[at("image")]) kling.forget("image");
+  }
+
+  function verdict(name, rule) {
+    const [support, reason] = rule.fields[name] ?? ["yes", ""];
+    note(name, support, reason);
+    return update({ interactive: support !== "no" });
+  }
+
+  function choice(name, v, offered, rule) {
+    const now = v[at(name)];
+    if (now !== given[name]) wanted[name] = now;
+    const value = [wanted[name], now, offered[0]].find((one) => offered.includes(one)) ?? now;
+    given[name] = value;
+    const [support] = rule.fields[name] ?? ["yes"];
+    if (!offered.length) return update({ choices: [["1k", "1k"]], value: "1k", interactive: false });
+    return update({ choices: offered.map((one) => [one, one]), value, interactive: support !== "no" });
+  }
+
+  function note(name, support, reason) {
+    const field = $(`field-${name}`);
+    if (!field) return;
+    let line = field.querySelector(":scope > .reason");
+    if (!reason) return line?.remove();
+    line ??= field.appendChild(document.createElement("p"));
+    line.className = `reason ${support}`;
+    line.textContent = reason;
+  }
+
+  function describeModel(rule) {
+    const each = rule.price && kling.money(...rule.price);
+    const status = rule.status === "retired" || rule.status === "gateway" ? kling.say(rule.status) : "";
+    const parts = [rule.character, each && kling.say("per_image", { price: each }), status];
+    note("model_name", rule.status === "current" ? "hint" : "doubtful", parts.filter(Boolean).join(" · "));
+  }
+
+  // ── price and button ───────────────────────────────────────────────────────────────────────
+  kling.money = (amount, currency) => { // at least cents, and no idle zeros
+    const [whole, cents] = amount.toFixed(4).replace(/0+$/, "").split(".");
+    const sign = { USD: "$", CNY: "¥" }[currency] ?? `${currency} `;
+    return `${sign}${whole}.${cents.padEnd(2, "0")}`;
+  };
+
+  function label() {
+    const order = kling.order = ordered();
+    const [left, right] = [$("hint-keys"), $("hint-price")];
+    if (left) left.textContent = kling.say("shortcut");
+    if (right) right.textContent = explained(order);
+    note("prompt", "hint", order.prompts.length > 1
+      ? kling.say("variants", { n: order.prompts.length, words: order.prompts.join(" / ") }) : "");
+    const price = order.price ? `≈ ${order.price}` : kling.say("price_unknown");
+    return `${kling.say("generate", { n: order.pictures })} · ${price}`;
+  }
+  kling.label = () => (kling.values ? label() : update({}));
+
+  function ordered() { // what a press would ask for
+    const v = kling.values, n = v[at("n")] ?? 1;
+    const [models, ratios] = COMPARED.map((name) => v[at(name)] ?? []);
+    const names = models.length ? models : [v[at("model_name")]];
+    const prompts = kling.variants(entered("prompt") ?? v[at("prompt")] ?? "");
+    const times = Math.max(prompts.length, 1) * Math.max(ratios.length, 1);
+    const each = names.map((name) => ruleOf(name).price);
+    const known = each.every((price) => price && price[1] === each[0][1]);
+    const money = known ? each.reduce((sum, [amount]) => sum + amount, 0) * times * n : 0;
+    return {
+      prompts, tasks: times * names.length, pictures: times * names.length * n, money,
+      price: known ? kling.money(money, each[0][1]) : "", each: each[0], n,
+    };
+  }
+
+  function explained(order) {
+    if (order.tasks > 1) return kling.say("in_tasks", { tasks: order.tasks, n: order.n });
+    if (!order.price) return kling.say("price_unknown");
+    return kling.say("estimate", { n: order.n, each: kling.money(...order.each) });
+  }
+
+  // ── what was not sent yet survives a reload and a change of language ───────────────────────
+  addEventListener("pagehide", () => {
+    if (!kling.values) return;
+    const draft = kling.fields.map((name) => [name, entered(name) ?? kling.values[at(name)]]);
+    kling.tab.set("draft", JSON.stringify(Object.fromEntries(draft)));
+  });
+
+  function entered(name) { // `kling.adapt` hears of the other fields' changes only
+    if (COMPARED.includes(name)) return null;
+    const field = $(`field-${name}`);
+    return field?.querySelector("textarea")?.value ?? field?.querySelector("input[type=checkbox]")?.checked;
+  }
+
+  kling.draft = () => {
+    const linked = kling.linked();
+    if (linked) return linked;
+    try {
+      const kept = JSON.parse(kling.tab.get("draft"));
+      if (kept) return kept;
+    } catch { /* a first visit */ }
+    return { prompt: kling.first_prompt, ...ownDefaults() };
+  };
+
+  function ownDefaults() {
+    try {
+      const own = JSON.parse(kling.stored.get("defaults")) ?? {};
+      return Object.fromEntries(Object.entries(own)
+        .filter(([name, value]) => ["model_name", "n", "aspect_ratio"].includes(name) && value));
+    } catch { return {}; }
+  }
+
+  // Enter takes the model's name as it was typed, not the first of the list that begins like it.
+  let typed = false;
+  document.addEventListener("keydown", (event) => {
+    if (!event.target.closest?.("#field-model_name")) return;
+    if (event.key === "Enter" && typed) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      event.target.blur();
+    }
+    typed = !event.key.startsWith("Arrow") && event.key !== "Enter" && (typed || event.key.length === 1 || event.key === "Backspace");
+  }, true);
+})();

@@ -1,0 +1,28 @@
+"""What the page's scripts say, by the name they use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...text import Lang, Text
+from ...web.states import STATES
+from . import composer, header, history, present, settings, stage
+
+SCRIPT: dict[str, Text] = {
+    **header.WORDS,
+    **composer.WORDS,
+    **stage.WORDS,
+    **history.WORDS,
+    **settings.WORDS,
+    **present.WORDS,
+}
+
+
+def words(lang: Lang) -> dict[str, Any]:
+    """In one language; `state` holds the names of the states, `names` those in both languages,
+    by which they can be searched for."""
+    states = {
+        "state": {state: text.of(lang) for state, text in STATES.items()},
+        "names": {state: [text.en, text.zh] for state, text in STATES.items()},
+    }
+    return {name: text.of(lang) for name, text in SCRIPT.items()} | states

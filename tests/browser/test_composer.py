@@ -1,0 +1,262 @@
+"""The composer as a person uses it: chips, variants, comparisons, the request, links."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from ..conftest import Kling
+from ..program import Program
+from .test_page import DONE, ask, card
+
+pytestmark = pytest.mark.browser
+
+Visit = Callable[..., Page]
+Start = Callable[..., Program]
+
+
+@pytest.fixture
+def demo(program: Start) -> Program:
+    return program()
+
+
+def prompt(page: Page) -> str:
+    return page.input_value("#field-prompt textarea")
+
+
+def chosen(page: Page, name: str) -> str:
+    return page.locator(f"#field-{name} label.selected").inner_text().strip()
+
+
+def test_an_example_fills_the_whole_form(app: Program, visit: Visit) -> None:
+    page = visit(app.url)
+    page.fill("#field-image_url textarea", "https://example.com/a.png")
+    page.click("#field-n label:has-text('7')")
+    page.click("#examples .chip >> nth=0")
+    expect(page.locator("#generate")).to_contain_text("Generate 2")
+    assert prompt(page).startswith("Café window")
+    assert (chosen(page, "aspect_ratio"), chosen(page, "n")) == ("3:2", "2")
+    assert page.input_value("#field-image_url textarea") == ""
+    page.click("#examples .chip >> nth=1")
+    expect(page.locator("#field-aspect_ratio label.selected")).to_have_text("16:9")
+    assert page.input_value("#field-negative_prompt textarea") == "people, boats, text"
+
+
+def test_a_style_is_appended_where_it_can_be_seen_and_taken_away_again(
+    app: Program, visit: Visit
+) -> None:
+    page = visit(app.url)
+    page.fill("#field-prompt textarea", "a fox")
+    page.click("#styles .chip:has-text('watercolour')")
+    expect(page.locator("#field-prompt textarea")).to_have_value("a fox, watercolour")
+    page.click("#styles .chip:has-text('ink wash')")
+    expect(page.locator("#field-prompt textarea")).to_have_value("a fox, watercolour, ink wash")
+    page.click("#styles .chip:has-text('watercolour')")
+    expect(page.locator("#field-prompt textarea")).to_have_value("a fox, ink wash")
+
+
+def test_problems_show_as_they_are_made_and_only_where_a_person_was(
+    app: Program, visit: Visit
+) -> None:
+    page = visit(app.url)
+    page.fill("#field-prompt textarea", "")
+    expect(page.locator("#field-prompt .problem")).to_have_text("Describe the picture first.")
+    page.click("#more .fold-head")
+    page.fill("#field-callback_url textarea", "nowhere")
+    expect(page.locator("#field-callback_url .problem")).to_be_visible()
+    expect(page.locator(".field .problem")).to_have_count(2)
+    page.fill("#field-prompt textarea", "a fox")
+    expect(page.locator("#field-prompt .problem")).to_have_count(0)
+    assert page.evaluate("document.activeElement.closest('.field').id") == "field-prompt"
+
+
+def test_typing_choosing_and_folding_ask_the_server_for_nothing_but_a_judgement(
+    app: Program, visit: Visit
+) -> None:
+    page = visit(app.url)
+    page.wait_for_timeout(1000)
+    requests: list[str] = []
+    page.on("request", lambda one: requests.append(one.url) if one.method == "POST" else None)
+    page.locator("#field-prompt textarea").press_sequentially("a fox in the snow", delay=20)
+    page.fill("#field-model_name input", "kling-v1-5")
+    page.keyboard.press("Enter")
+    page.click("#more .fold-head")
+    page.click("#compare .fold-head")
+    page.click("#field-n label:has-text('3')")
+    page.wait_for_timeout(1500)
+    assert {url.partition("?")[0].rpartition("/")[2] for url in requests} == {"predict"}
+    assert len(requests) <= 4
+
+
+def test_the_request_is_shown_and_copied_as_it_would_be_sent(app: Program, visit: Visit) -> None:
+    page = visit(app.url, permissions=["clipboard-read", "clipboard-write"])
+    page.fill("#field-prompt textarea", "it's a fox")
+    page.click("#request .fold-head")
+    expect(page.locator("#request-shown pre")).to_contain_text("it's a fox")
+    body = json.loads(page.inner_text("#request-shown pre"))
+    assert (body["model_name"], body["n"]) == ("kling-v2-1", 1)
+    page.fill("#field-prompt textarea", "another fox")
+    expect(page.locator("#request-shown pre")).to_contain_text("another fox")
+    page.click("#request-shown .pill:has-text('cURL')")
+    expect(page.locator("#request-shown pre")).to_contain_text("$KLING_API_KEY")
+    assert "good-key" not in page.content()
+    page.click("#request-shown .copy")
+    expect(page.locator("#request-shown .copy")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()").startswith("curl '")
+
+
+def test_variants_models_and_shapes_make_one_grid(
+    app: Program, visit: Visit, kling_server: Kling
+) -> None:
+    page = visit(app.url)
+    page.fill("#field-prompt textarea", "a {crimson|teal} kite")
+    expect(page.locator("#field-prompt .reason")).to_have_text("2 variants: crimson / teal")
+    page.click("#compare .fold-head")
+    for model in ("kling-v2-1", "kling-v3"):
+        page.click(f"#field-compare_models label:has-text('{model}')")
+    expect(page.locator("#generate")).to_contain_text("Generate 4")
+    page.click("#generate")
+    grid = page.locator("#stage-grid")
+    expect(grid.locator(".cell")).to_have_count(4)
+    assert grid.locator(".label").all_inner_texts() == ["kling-v2-1", "kling-v3", "crimson", "teal"]
+    expect(page.locator("#stage-state")).to_have_text("4 of 4 finished", timeout=DONE)
+    expect(grid.locator("img")).to_have_count(4)
+    asked = {(body["prompt"], body["model_name"]) for body in kling_server.creates[-4:]}
+    assert asked == {
+        (f"a {colour} kite", model)
+        for colour in ("crimson", "teal")
+        for model in ("kling-v2-1", "kling-v3")
+    }
+    with page.expect_download() as download:
+        page.click("#act-export")
+    assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
+    grid.locator("button.cell >> nth=3").click()
+    expect(page.locator("#stage-head b")).to_have_text("a teal kite")
+    page.reload()
+    expect(page.locator("#stage-grid .cell")).to_have_count(4)
+
+
+def test_one_failed_cell_spoils_no_other(app: Program, visit: Visit) -> None:
+    page = visit(app.url)
+    page.fill("#field-prompt textarea", "a kite {#policy|over the sea}")
+    page.click("#generate")
+    expect(page.locator("#stage-state")).to_have_text("2 of 2 finished", timeout=DONE)
+    expect(page.locator("#stage-grid img")).to_have_count(1)
+    expect(page.locator("#stage-grid .trouble")).to_have_count(1)
+
+
+def test_many_pictures_are_asked_about_once_before_they_are_paid(
+    app: Program, visit: Visit, kling_server: Kling
+) -> None:
+    page = visit(app.url)
+    before = len(kling_server.creates)
+    page.fill("#field-prompt textarea", "a {red|blue} barn")
+    page.click("#field-n label:has-text('9')")
+    expect(page.locator("#generate")).to_contain_text("Generate 18")
+    page.click("#generate")
+    expect(page.locator("#sure")).to_contain_text("18 pictures")
+    page.keyboard.press("Escape")
+    expect(page.locator("#sure")).to_have_count(0)
+    page.wait_for_timeout(500)
+    assert len(kling_server.creates) == before
+    page.click("#generate")
+    page.click("#sure .yes")
+    expect(page.locator("#stage-grid .cell")).to_have_count(2)
+
+
+def test_a_link_fills_the_form_and_sends_nothing(
+    app: Program, visit: Visit, kling_server: Kling
+) -> None:
+    page = visit(app.url, permissions=["clipboard-read", "clipboard-write"])
+    page.click("#field-aspect_ratio label:has-text('21:9')")
+    ask(page, "a link = a form & 狐狸")
+    card(page, "a link").click()
+    expect(page.locator("#act-link")).to_be_visible(timeout=DONE)
+    page.click("#act-link")
+    expect(page.locator("#stage-said")).to_contain_text("Link copied")
+    link = page.evaluate("navigator.clipboard.readText()")
+    before = len(kling_server.creates)
+    other = visit(link)
+    assert prompt(other) == "a link = a form & 狐狸"
+    expect(other.locator("#field-aspect_ratio label.selected")).to_have_text("21:9")
+    assert "#" not in other.url
+    assert len(kling_server.creates) == before
+
+
+def test_a_strange_link_fills_in_nothing_that_is_not_allowed(app: Program, visit: Visit) -> None:
+    fields = "callback_url=https://evil.example&image_url=https://evil.example/a.png&prompt=a%20fox"
+    page = visit(f"{app.url}/#{fields}&external_task_id=theirs&n=<script>")
+    assert prompt(page) == "a fox"
+    values: dict[str, Any] = page.evaluate(
+        "Object.fromEntries(kling.fields.map((f,i)=>[f,kling.values[i]]))"
+    )
+    assert [values[name] for name in ("callback_url", "external_task_id", "image_url")] == [""] * 3
+
+
+def test_a_picture_of_ours_dropped_on_the_prompt_restores_the_form(
+    app: Program, visit: Visit
+) -> None:
+    page = visit(app.url)
+    page.click("#field-aspect_ratio label:has-text('2:3')")
+    ask(page, "a dropped owl")
+    expect(card(page, "a dropped owl").locator(".state.ok")).to_be_visible(timeout=DONE)
+    card(page, "a dropped owl").click()
+    with page.expect_download() as download:
+        page.click("#act-download")
+    data = list(Path(download.value.path()).read_bytes())
+    page.fill("#field-prompt textarea", "something else")
+    page.click("#field-aspect_ratio label:has-text('1:1')")
+    drop = """([selector, bytes]) => {
+        const data = new DataTransfer();
+        data.items.add(new File([new Uint8Array(bytes)], "a.png", { type: "image/png" }));
+        document.querySelector(selector).dispatchEvent(
+          new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: data }));
+    }"""
+    page.evaluate(drop, ["#field-prompt textarea", data])
+    expect(page.locator("#field-prompt textarea")).to_have_value("a dropped owl")
+    expect(page.locator("#field-aspect_ratio label.selected")).to_have_text("2:3")
+    page.evaluate(drop, ["#field-prompt textarea", [1, 2, 3]])
+    expect(page.locator("#field-prompt .problem")).to_contain_text("no settings")
+
+
+def test_a_result_becomes_the_reference(app: Program, visit: Visit, kling_server: Kling) -> None:
+    page = visit(app.url)
+    ask(page, "a fine vase")
+    expect(card(page, "a fine vase").locator(".state.ok")).to_be_visible(timeout=DONE)
+    card(page, "a fine vase").click()
+    page.click("#act-reference")
+    expect(page.locator("#field-image_reference")).to_be_visible()
+    ask(page, "as a drawing")
+    expect(card(page, "as a drawing").locator(".state.ok")).to_be_visible(timeout=DONE)
+    assert kling_server.creates[-1]["image"]
+
+
+def test_a_star_stays(app: Program, visit: Visit) -> None:
+    page = visit(app.url)
+    ask(page, "a starred hare")
+    card(page, "a starred hare").click()
+    page.click("#act-star")
+    expect(page.locator("#act-star")).to_have_text(re.compile("Starred"))
+    page.reload()
+    card(page, "a starred hare").click()
+    expect(page.locator("#stage.starred")).to_have_count(1)
+    page.click("#act-star")
+    expect(page.locator("#stage.starred")).to_have_count(0)
+
+
+def test_details_tell_how_it_went_and_what_kling_said(app: Program, visit: Visit) -> None:
+    page = visit(app.url)
+    ask(page, "a told story")
+    expect(card(page, "a told story").locator(".state.ok")).to_be_visible(timeout=DONE)
+    card(page, "a told story").click()
+    page.click("#act-details")
+    details = page.locator("#stage-details")
+    expect(details).to_contain_text("Waiting · ")
+    expect(details).to_contain_text("Succeeded · +")
+    expect(details).to_contain_text('"task_status": "succeed"')
