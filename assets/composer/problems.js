@@ -15,6 +15,7 @@
     } else {
       kling.answered(report.nonce);
       problems = { ...report.problems };
+      for (const name of Object.keys(problems)) touched.add(name);
     }
     show({ ...labels, ...report.labels });
     if (report.only === undefined) focusFirst();
@@ -23,7 +24,8 @@
 
   function judged(report) {
     const known = Object.entries(report.problems).filter(([name]) => touched.has(name));
-    problems = Object.fromEntries(known);
+    const whole = "" in problems ? { "": problems[""] } : {}; // what a press was told stands
+    problems = { ...whole, ...Object.fromEntries(known) };
     show(report.labels);
     kling.showRequest?.(report.preview);
   }
