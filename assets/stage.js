@@ -8,7 +8,6 @@ const comparison = () => { // the one on the stage, if it is one
   return tasks.has(picked) ? "" : newest()?.cell?.comparison ?? "";
 };
 const current = () => (comparison() ? null : tasks.get(picked) ?? newest());
-const selectedKey = () => (comparison() ? `g:${comparison()}` : current()?.id ?? "");
 kling.selected = () => current()?.id ?? "";
 kling.showNewest = () => { picked = null; drawAll(); };
 
@@ -135,7 +134,7 @@ function drawStage() {
 
 let marked = "";
 function markCard() {
-  const key = comparison() ? selectedKey() : current() ? keyOf(current()) : "";
+  const task = current(), key = comparison() ? `g:${comparison()}` : task ? keyOf(task) : "";
   if (key !== marked) nodes.get(marked)?.card.classList.remove("selected");
   nodes.get(marked = key)?.card.classList.add("selected");
 }

@@ -5,7 +5,7 @@ from .callbacks import CALLBACK_PATH, Callbacks, Hint
 from .clock import Clock
 from .records import Records
 from .studio import NO_OWNER, Studio
-from .submission import Problems
+from .submission import Problems, problems_of
 
 __all__ = [
     "CALLBACK_PATH",
@@ -19,4 +19,5 @@ __all__ = [
     "Studio",
     "account_name",
     "local_secret",
+    "problems_of",
 ]

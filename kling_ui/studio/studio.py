@@ -113,22 +113,14 @@ class Studio(Shelf):
     ) -> Task | Problems:
         """One row, committed, then back at once; the worker does the rest. The same `nonce` gives
         the same task. Problems, all at once, where the request cannot be sent."""
-        if not owner:
-            return {"": NO_OWNER}
-        if self.blocked:
-            return {"": self.blocked}
-        if problems := request.problems():
+        if problems := self._barred(owner) or request.problems():
             return problems
         return await self._add([self._press(owner).task(request, nonce)])
 
     async def compare(self, comparison: Comparison, *, owner: str, nonce: str) -> Task | Problems:
         """A task for each place of the grid, all or none; the first of them. The same `nonce`
         gives the same tasks."""
-        if not owner:
-            return {"": NO_OWNER}
-        if self.blocked:
-            return {"": self.blocked}
-        if problems := problems_of(comparison):
+        if problems := self._barred(owner) or problems_of(comparison):
             return problems
         return await self._add([*self._press(owner).cells(comparison, nonce)])
 
@@ -151,6 +143,12 @@ class Studio(Shelf):
             return await self._add([new])
         except MovedOn:
             return None
+
+    def _barred(self, owner: str) -> Problems:
+        """What keeps this owner from sending anything at all."""
+        if not owner:
+            return {"": NO_OWNER}
+        return {"": self.blocked} if self.blocked else {}
 
     def _has(self, image: str) -> bool:
         return self.folder.reference_path(image.removeprefix(KEPT)).exists()

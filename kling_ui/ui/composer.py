@@ -13,8 +13,7 @@ import gradio as gr
 from ..comparison import Comparison, compare
 from ..fields import MODEL_REQUIRED, is_blank
 from ..request import SPECS, ImageRequest
-from ..studio import NO_OWNER, Problems, Studio
-from ..studio.submission import problems_of
+from ..studio import NO_OWNER, Problems, Studio, problems_of
 from ..task import Task, is_id
 from ..text import Lang, Text
 from ..web.language import language
