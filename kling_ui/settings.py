@@ -169,8 +169,10 @@ class Settings:
 
 
 def quiet_gradio(uploads: Path) -> None:
-    """Gradio reads its own environment: no telemetry, and uploads below our data folder."""
+    """Gradio reads its own environment: no telemetry, no statistics of its own after every event,
+    and uploads below our data folder."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = "1000000"
     os.environ.setdefault("GRADIO_TEMP_DIR", str(uploads))
 
 
