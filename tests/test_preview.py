@@ -44,8 +44,9 @@ async def test_what_is_shown_is_what_is_sent(kling: Callable[..., Kling], tmp_pa
             "negative_prompt": "never sent with a picture",
             "external_task_id": "mine",
         }
-        report = await page.composer.judged(asked_by("ann"), wish="whole", **values)
-        assert report["problems"] == {}
+        wish = {"request": "whole", "turn": 7}
+        report = await page.composer.judged(asked_by("ann"), wish=wish, **values)
+        assert (report["problems"], report["judged"]) == ({}, 7)
         pressed = await page.composer.pressed(asked_by("ann"), nonce="", **values)
         task = await studio.task(pressed["task"], owner="ann")
         assert task
@@ -58,7 +59,7 @@ async def test_what_is_shown_is_what_is_sent(kling: Callable[..., Kling], tmp_pa
     assert studio.endpoint in report["preview"]["curl"]
 
 
-@pytest.mark.parametrize("wish", ["", None, 7, "all"])
+@pytest.mark.parametrize("wish", ["whole", None, 7, {"request": "all", "turn": "x"}])
 async def test_nothing_is_prepared_that_nobody_looks_at(
     kling: Callable[..., Kling], tmp_path: Path, wish: Any
 ) -> None:
@@ -66,7 +67,7 @@ async def test_nothing_is_prepared_that_nobody_looks_at(
         page = Page(studio, Assets(ROOT / "assets"), default_model="kling-v2-1")
         report = await page.composer.judged(asked_by("ann"), wish=wish, prompt="a fox")
         assert "preview" not in report
-        assert await page.composer.judged(asked_by(""), wish="whole", prompt="a fox") == {}
+        assert await page.composer.judged(asked_by(""), wish={}, prompt="a fox") == {}
 
 
 def test_a_long_picture_is_cut_for_the_eye_only() -> None:

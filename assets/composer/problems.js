@@ -3,18 +3,22 @@
   const $ = (id) => document.getElementById(id);
   const PAUSE = 450; // milliseconds without a change before the studio is asked
   let problems = {}, labels = {};
+  let told = ""; // of the whole, by the last press; it stands while typing goes on
+  let turn = 0; // of the latest judgement; an older one may arrive after it
   const touched = new Set(); // fields that a person has been at: nobody else's is complained about
 
   kling.report = (report) => {
     if (!report) return;
-    if (report.judged) return judged(report);
+    if (report.judged) return report.judged === turn && judged(report);
     if (report.only) {
       touched.add(report.only);
       delete problems[report.only];
       Object.assign(problems, report.problems);
     } else {
       kling.answered(report.nonce);
+      turn += 1; // a judgement that is still on its way knows less
       problems = { ...report.problems };
+      told = problems[""] ?? "";
       for (const name of Object.keys(problems)) touched.add(name);
     }
     show({ ...labels, ...report.labels });
@@ -24,14 +28,15 @@
 
   function judged(report) {
     const known = Object.entries(report.problems).filter(([name]) => touched.has(name));
-    const whole = "" in problems ? { "": problems[""] } : {}; // what a press was told stands
-    problems = { ...whole, ...Object.fromEntries(known) };
+    const whole = told || report.problems[""];
+    problems = { ...(whole && { "": whole }), ...Object.fromEntries(known) };
     show(report.labels);
     kling.showRequest?.(report.preview);
   }
 
   kling.unheardPress = () => {
-    problems = { "": kling.say("no_answer") };
+    told = kling.say("no_answer");
+    problems = { "": told };
     show({});
   };
 
@@ -79,7 +84,7 @@
     waiting = setTimeout(() => $("judge")?.click(), PAUSE);
   };
   kling.judging = (values, k) => {
-    values[k] = kling.requestWish?.() ?? "";
+    values[k] = { request: kling.requestWish?.() ?? "", turn: ++turn };
     return values;
   };
 
@@ -92,19 +97,6 @@
     kling.forget(name);
     kling.judgeSoon();
   });
-
-  // A file that is far too large is refused before it travels, in the page's language.
-  function tooLarge(event, file) {
-    if (!file || file.size <= kling.largest_upload || !event.target.closest?.("#field-image")) return;
-    event.preventDefault();
-    event.stopImmediatePropagation();
-    const text = kling.say("too_large", { megabytes: (file.size / 1e6).toFixed(1), limit: kling.largest_upload / 1e6 });
-    kling.report({ only: "image", problems: { image: text }, labels: {} });
-  }
-  document.addEventListener("change", (event) => {
-    if (event.target.type === "file") tooLarge(event, event.target.files?.[0]);
-  }, true);
-  document.addEventListener("drop", (event) => tooLarge(event, event.dataTransfer?.files?.[0]), true);
 
   // ── folds stay mounted, so that what is wrong inside can be shown ──────────────────────────
   kling.openFold = (fold, open) => {

@@ -60,7 +60,7 @@ class Composer:
             self.styles = [
                 gr.Button(say(style), size="sm", elem_classes="chip style") for style in STYLES
             ]
-        form.place("image", sources=["upload", "clipboard"], height=132, buttons=[])
+        form.place("image", sources=["upload", "clipboard"], height=56, buttons=[])
         form.place_url()
         with gr.Column(elem_id="reference-options", elem_classes="bare"):
             form.place("image_reference")
@@ -86,7 +86,7 @@ class Composer:
     def wire(self, load: Any) -> None:
         """`load` is the event of the page's own start."""
         self.nonce = gr.Textbox(visible=False)
-        self.wish = gr.Textbox(visible=False)
+        self.wish = gr.JSON(visible=False)
         self.report = gr.JSON(visible=False)
         self._wire_press()
         self._wire_judge()
@@ -180,16 +180,17 @@ class Composer:
         return await self.studio.compare(grid, owner=owner, nonce=nonce)
 
     async def judged(self, request: gr.Request, wish: Any, **values: Any) -> dict[str, Any]:
-        """What is wrong so far; and, where the browser wishes to see it (``shown``) or to copy it
-        (``whole``), the request that would be sent."""
+        """What is wrong so far, as an answer to the wish's `turn`; and, where the browser wishes to
+        see (`request` is ``shown``) or to copy it (``whole``), the request that would be sent."""
         owner, lang = owner_of(request), language(request)
         if not owner:
             return {}
         draft, problems = await self._read(values)
         grid = compared(draft, values)
-        report = _reported(_all_problems(draft, problems, grid), lang) | {"judged": True}
-        if wish in ("shown", "whole"):
-            report["preview"] = await self._preview(grid, owner=owner, whole=wish == "whole")
+        shown, turn = _wished(wish)
+        report = _reported(_all_problems(draft, problems, grid), lang) | {"judged": turn}
+        if shown:
+            report["preview"] = await self._preview(grid, owner=owner, whole=shown == "whole")
         return report
 
     async def _preview(self, grid: Comparison, *, owner: str, whole: bool) -> dict[str, str]:
@@ -207,6 +208,13 @@ class Composer:
         found = await self.uploads.image(image) if owner_of(request) else NO_OWNER
         problems = {"image": found} if isinstance(found, Text) else {}
         return _reported(problems, language(request)) | {"only": "image"}
+
+
+def _wished(wish: Any) -> tuple[str, int]:
+    """What of the request, and in which turn; a caller may have sent anything."""
+    given = wish if isinstance(wish, dict) else {}
+    shown, turn = given.get("request"), given.get("turn")
+    return shown if shown in ("shown", "whole") else "", turn if isinstance(turn, int) else 0
 
 
 def compared(draft: ImageRequest, values: dict[str, Any]) -> Comparison:

@@ -27,7 +27,8 @@ KIND_NAMES = {
     "subject": Text("Subject", "主体"),
     "face": Text("Face", "人脸"),
 }
-IMAGE_URL = Text("… or its URL", "……或图片链接")
+IMAGE_URL = Text("… or its URL, https://", "……或图片链接，https://")
+DROP = Text("Drop, paste or click", "拖放、粘贴或点击上传")
 COMPARED = {
     "compare_models": Text("Models", "模型"),
     "compare_ratios": Text("Shapes", "画幅"),
@@ -55,7 +56,8 @@ class Form:
     def place_url(self, **looks: Any) -> None:
         self.components["image_url"] = gr.Textbox(
             label=self.say(IMAGE_URL),
-            placeholder="https://",
+            show_label=False,
+            placeholder=self.say(IMAGE_URL),
             elem_id="field-image_url",
             elem_classes="field",
             interactive=True,
@@ -83,7 +85,8 @@ class Form:
             "interactive": True,
         } | looks
         if name == "image":
-            return gr.Image(type="filepath", image_mode=None, **common)
+            drop: Any = self.say(DROP)
+            return gr.Image(type="filepath", image_mode=None, placeholder=drop, **common)
         if name == "model_name":
             return gr.Dropdown(self._models(), value=self.default_model, **common)
         if name == "n":

@@ -34,9 +34,10 @@ DEMO_BANNER = Text(
 )
 # later ones go before earlier ones
 STYLE = ("page", "composer", "stage", "history", "settings", "present")
+COMPOSER = ("press", "problems", "rules", "picture", "prompt", "request")
 BOOT = (  # runs before Gradio starts
     "boot.js",
-    *(f"composer/{name}.js" for name in ("press", "problems", "rules", "prompt", "request")),
+    *(f"composer/{name}.js" for name in COMPOSER),
 )
 FEED = (  # one script
     "task.js",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from ..conftest import Kling
 from ..program import Program
@@ -149,6 +149,34 @@ def test_one_failed_cell_spoils_no_other(app: Program, visit: Visit) -> None:
     expect(page.locator("#stage-state")).to_have_text("2 of 2 finished", timeout=DONE)
     expect(page.locator("#stage-grid img")).to_have_count(1)
     expect(page.locator("#stage-grid .trouble")).to_have_count(1)
+
+
+def test_a_comparison_that_is_too_large_is_told_while_it_is_typed(
+    app: Program, visit: Visit
+) -> None:
+    page = visit(app.url)
+    choice = "|".join(map(str, range(40)))
+    page.locator("#field-prompt textarea").press_sequentially("a ")
+    page.fill("#field-prompt textarea", f"a fox {{{choice}}}")
+    expect(page.locator("#problems")).to_contain_text("36")
+    page.fill("#field-prompt textarea", "a fox")
+    expect(page.locator("#problems")).to_be_empty()
+
+
+def test_a_judgement_that_comes_late_is_not_believed(app: Program, visit: Visit) -> None:
+    page = visit(app.url)
+    page.fill("#field-prompt textarea", "a fox")
+    held: list[Route] = []
+    page.route("**/run/predict", lambda route: route.continue_() if held else held.append(route))
+    page.fill("#field-prompt textarea", "")
+    page.wait_for_timeout(800)
+    assert len(held) == 1
+    with page.expect_response("**/run/predict"):
+        page.fill("#field-prompt textarea", "a hare")
+    with page.expect_response("**/run/predict"):
+        held[0].continue_()
+    page.wait_for_timeout(300)
+    expect(page.locator("#field-prompt .problem")).to_have_count(0)
 
 
 def test_many_pictures_are_asked_about_once_before_they_are_paid(

@@ -76,6 +76,41 @@ def test_a_file_far_too_large_is_refused_in_place_and_never_travels(
     assert sent == []
 
 
+PASTE = """async ([side, words]) => {
+  const canvas = Object.assign(document.createElement("canvas"), { width: side, height: side });
+  canvas.getContext("2d").fillRect(20, 20, 99, 99);
+  const picture = await new Promise((resolve) => canvas.toBlob(resolve)), data = new DataTransfer();
+  data.items.add(new File([picture], "pasted.png", { type: "image/png" }));
+  if (words) data.setData("text/plain", words);
+  const how = { clipboardData: data, bubbles: true, cancelable: true };
+  document.activeElement.dispatchEvent(new ClipboardEvent("paste", how));
+}"""
+
+
+def test_a_picture_is_pasted_from_anywhere_and_another_takes_its_place(
+    app: Program, visit: Visit
+) -> None:
+    page = visit(app.url)
+    page.focus("#field-prompt textarea")
+    page.evaluate(PASTE, [350, "a table of numbers"])
+    page.wait_for_timeout(300)
+    expect(page.locator("#field-image img")).to_have_count(0)
+    for side in (400, 500):
+        page.evaluate(PASTE, [side, ""])
+        page.wait_for_function(
+            "side => document.querySelector('#field-image img')?.naturalWidth === side", arg=side
+        )
+    expect(page.locator("#field-image_reference")).to_be_visible()
+
+
+def test_the_button_stays_in_sight_while_the_form_scrolls(app: Program, visit: Visit) -> None:
+    page = visit(app.url, viewport={"width": 1440, "height": 600})
+    expect(page.locator("#generate")).to_be_in_viewport(ratio=1)
+    page.focus("#field-n input >> nth=0")
+    button, field = (page.locator(one).bounding_box() for one in ("#generate", "#field-n"))
+    assert button and field and field["y"] + field["height"] <= button["y"]
+
+
 def test_a_pictures_problem_goes_with_the_picture(
     app: Program, visit: Visit, tmp_path: Path
 ) -> None:
