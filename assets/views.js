@@ -37,7 +37,7 @@ const offset = -60 * new Date().getTimezoneOffset(); // seconds that this clock 
 const fold = (text) => String(text ?? "").toUpperCase().toLowerCase().replaceAll("ς", "σ");
 const wordsOf = (query) => fold(query).split(/\s+/).filter(Boolean).map(wordOf);
 const FITS = {
-  "": () => true, running: (task) => !task.over, starred: (task) => task.starred,
+  "": () => true, running: (task) => !task.over && task.state !== "unconfirmed", starred: (task) => task.starred,
   failed: (task) => ["failed", "rejected", "expired", "unconfirmed"].includes(task.state),
 };
 

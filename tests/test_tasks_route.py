@@ -105,7 +105,7 @@ async def test_filters_are_those_of_the_page(studio: Open) -> None:
         ):
             await one.records.move(task, state)
         await one.star(starred.id, owner=OWNER)
-        assert await listed(client, filter="running") == ["unsure", "waits"]
+        assert await listed(client, filter="running") == ["waits"]
         assert await listed(client, filter="starred") == ["starred"]
         assert await listed(client, filter="failed") == ["refused", "unsure"]
         assert await listed(client, filter="failed", q="refused") == ["refused"]

@@ -11,6 +11,7 @@ from .reading import OPEN, Reader
 from .rows import marks, picture_from
 
 USUAL = 20  # successes that the usual time is taken from
+RUNNING = [state for state in OPEN if state is not State.UNCONFIRMED]
 UNLUCKY = [State.FAILED, State.REJECTED, State.EXPIRED, State.UNCONFIRMED]
 
 Cursor = tuple[float, str]  # a place among tasks ordered by age: `created` and id
@@ -126,12 +127,12 @@ class Browser(Reader):
         return Summary(self.running(owner), self.spent(owner, account, since=since))
 
     def running(self, owner: str) -> int:
-        """How many of this owner's tasks are not over."""
+        """How many of this owner's tasks wait for their turn or for Kling."""
         rows = self._database.read(
             "SELECT COUNT(*) AS n FROM task WHERE owner=? AND deleted=0"
-            f" AND state IN ({marks(OPEN)})",
+            f" AND state IN ({marks(RUNNING)})",
             owner,
-            *OPEN,
+            *RUNNING,
         )
         return int(rows[0]["n"])
 
@@ -223,7 +224,7 @@ class Browser(Reader):
 _PROMPT = "CASE WHEN json_valid(request) THEN json_extract(request, '$.prompt') END"
 _FILTERS: dict[Filter, tuple[str, list[Any]]] = {
     "": ("", []),
-    "running": (f" AND state IN ({marks(OPEN)})", [*OPEN]),
+    "running": (f" AND state IN ({marks(RUNNING)})", [*RUNNING]),
     "starred": (" AND starred = 1", []),
     "failed": (f" AND state IN ({marks(UNLUCKY)})", [*UNLUCKY]),
 }

@@ -39,7 +39,7 @@ PAID_NOW = Text(
     "第一次是演示任务，这一次会发送给可灵并计费。",
 )
 MOST = 1000  # of each kind of thing that `Cards` remembers
-_TIMED = {State.SENDING, State.SUBMITTED, State.PROCESSING}
+_TIMED = {State.SUBMITTED, State.PROCESSING}
 _AS_IT_STANDS = {"not_found", "account_missing"}  # what is known of an unconfirmed task
 
 K = TypeVar("K")
