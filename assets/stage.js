@@ -161,36 +161,7 @@ function drawHead(head, task) {
     ...(usual ? [make("span", { className: "meta", textContent: usual })] : []));
 }
 
-// One question at a time: answers of two could come in the wrong order, and show a task's pictures
-// under another's name.
-let shown = "", shownTask = null, asking = null, showingLate = null;
-function showPictures(task) {
-  const key = task ? [task.id, task.pictures.map((one) => one.id).join(), task.over].join("|") : "examples";
-  $("stage").classList.toggle("stale", shownTask !== (task?.id ?? ""));
-  if (!heard || key === shown || asking !== null) return;
-  asking = key;
-  closePreview();
-  showingLate = setTimeout(kling.showed, 5000);
-  trigger("show", { task_id: task?.id ?? "" });
-}
-kling.showed = () => { // the gallery has what was asked for
-  clearTimeout(showingLate);
-  if (asking === null) return;
-  [shown, asking] = [asking, null];
-  shownTask = shown === "examples" ? "" : shown.split("|")[0];
-  drawStage();
-};
-
-function closePreview() {
-  const escape = new KeyboardEvent("keydown", { key: "Escape", code: "Escape", bubbles: true });
-  document.querySelector("#stage-gallery .preview")?.dispatchEvent(escape);
-}
-
 const embedding = () => (kling.stored.get("embed") === "off" ? "" : "&settings");
-const onePicture = () => { // the one that is looked at closely, else the first
-  const small = [...document.querySelectorAll("#stage-gallery .preview .thumbnail-small")];
-  return Math.max(0, small.findIndex((one) => one.classList.contains("selected")));
-};
 kling.reference = () => [kling.selected(), onePicture()];
 kling.copyLink = async () => {
   const task = current();

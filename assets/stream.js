@@ -105,6 +105,7 @@ function found() {
 
 function lose(why) {
   lost = why;
+  document.body.classList.toggle("offline", Boolean(why));
   drawBanner();
   passOn({ lost });
   if (!lost && view.failed) watchBottom();

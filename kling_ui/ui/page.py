@@ -42,6 +42,7 @@ BOOT = (  # runs before Gradio starts
 FEED = (  # one script
     "task.js",
     "stage.js",
+    "gallery.js",
     "compare.js",
     "details.js",
     "ledger.js",

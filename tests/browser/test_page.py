@@ -304,3 +304,16 @@ def test_nothing_on_the_page_comes_from_elsewhere(app: Program, visit: Visit) ->
     foreign = [url for url in asked if not url.startswith((app.url, "data:", "blob:"))]
     assert asked
     assert foreign == []
+
+
+def test_what_gradio_names_in_english_only_has_its_chinese_name(app: Program, visit: Visit) -> None:
+    page = visit(app.url, locale="zh-CN")
+    expect(page.get_by_role("button", name="第 1 张，共", exact=False).first).to_be_visible()
+    page.locator("#stage-gallery .thumbnail-item").first.click()
+    expect(page.locator("#stage-gallery .preview [title='关闭']")).to_be_visible()
+    labels = page.eval_on_selector_all(
+        "#composer [aria-label], #stage [aria-label], #stage [title]",
+        "all => all.flatMap((one) => [one.ariaLabel, one.title]).filter(Boolean)",
+    )
+    english = re.compile("close|full|view|thumb|upload|paste|clear|remove", re.IGNORECASE)
+    assert [label for label in labels if english.search(label)] == []

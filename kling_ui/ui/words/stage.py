@@ -44,9 +44,22 @@ WORDS: dict[str, Text] = {
         "Link copied. Opening it fills the form and sends nothing.",
         "链接已复制。打开后只会填好表单，不会发送任何内容。",
     ),
+    "picture_n_of": Text("Picture {n} of {of}", "第 {n} 张，共 {of} 张"),
     "comparison": Text("comparison", "对比"),
     "cells": Text("{n} of {of} finished", "已完成 {n} / {of}"),
     "states": Text("How it went", "经过"),
     "reply": Text("Kling's last reply", "可灵的最近回复"),
     "sent_again_as": Text("Sent again as", "已重新发送为"),
 }
+
+GRADIO = (  # what it names in English only
+    Text("Close", "关闭"),
+    Text("Fullscreen", "全屏"),
+    Text("Exit fullscreen mode", "退出全屏"),
+    Text("detailed view of selected image", "所选图片的大图"),
+    Text("File upload", "上传图片"),
+    Text("Upload file", "上传图片"),
+    Text("Paste from clipboard", "从剪贴板粘贴"),
+    Text("Remove Image", "移除图片"),
+    Text("Clear", "清除"),
+)

@@ -1,0 +1,58 @@
+// Gradio's gallery on the stage, and what Gradio names in English only.
+// One question at a time: answers of two could come in the wrong order, and show a task's pictures
+// under another's name.
+let shown = "", shownTask = null, asking = null, showingLate = null;
+function showPictures(task) {
+  const key = task ? [task.id, task.pictures.map((one) => one.id).join(), task.over].join("|") : "examples";
+  $("stage").classList.toggle("stale", shownTask !== (task?.id ?? ""));
+  if (!heard || key === shown || asking !== null) return;
+  asking = key;
+  closePreview();
+  showingLate = setTimeout(kling.showed, 5000);
+  trigger("show", { task_id: task?.id ?? "" });
+}
+kling.showed = () => { // the gallery has what was asked for
+  clearTimeout(showingLate);
+  if (asking === null) return;
+  [shown, asking] = [asking, null];
+  shownTask = shown === "examples" ? "" : shown.split("|")[0];
+  drawStage();
+};
+
+function closePreview() {
+  const escape = new KeyboardEvent("keydown", { key: "Escape", code: "Escape", bubbles: true });
+  document.querySelector("#stage-gallery .preview")?.dispatchEvent(escape);
+}
+
+const onePicture = () => { // the one that is looked at closely, else the first
+  const small = [...document.querySelectorAll("#stage-gallery .preview .thumbnail-small")];
+  return Math.max(0, small.findIndex((one) => one.classList.contains("selected")));
+};
+
+// ── in the page's language ───────────────────────────────────────────────────────────────────
+const NAMED = ["aria-label", "title"];
+const OF = /^Thumbnail (\d+) of (\d+)$/;
+
+function translate(node) {
+  for (const name of NAMED) {
+    const given = node.getAttribute(name), [, n, of] = OF.exec(given ?? "") ?? [];
+    const words = n ? say("picture_n_of", { n, of }) : kling.words.gradio[given];
+    if (words && words !== given) node.setAttribute(name, words);
+  }
+}
+
+const translation = new MutationObserver((changes) => {
+  for (const { type, target, addedNodes } of changes) {
+    if (type === "attributes") translate(target);
+    else for (const node of addedNodes) translateAll(node);
+  }
+});
+const translateAll = (root) => {
+  if (root.nodeType !== Node.ELEMENT_NODE) return;
+  for (const node of [root, ...root.querySelectorAll("[aria-label], [title]")]) translate(node);
+};
+for (const root of [$("composer"), $("stage")].filter(Boolean)) {
+  translateAll(root);
+  translation.observe(root, { subtree: true, childList: true, attributes: true, attributeFilter: NAMED });
+}
+life.signal.addEventListener("abort", () => translation.disconnect());
