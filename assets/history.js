@@ -31,7 +31,12 @@ function build(key) {
   const prompt = make("span", { className: "prompt" });
   const card = make("button", { type: "button", className: "card" }, mosaic, star,
     make("span", { className: "line" }, state, side), prompt);
-  card.onclick = (event) => (choosing ? pick(key, event.shiftKey) : select(key));
+  card.onclick = (event) => {
+    if (choosing) return pick(key, event.shiftKey);
+    select(key);
+    const wanted = event.target.closest(".do")?.dataset.action;
+    if (wanted && actions(current()).includes(wanted)) $(`act-${wanted}`).click();
+  };
   const node = { key, card, mosaic, star, state, side, prompt, drawn: "", at: null, stale: true };
   nodes.set(key, node);
   return node;
@@ -63,11 +68,11 @@ function draw(node) {
 
 function drawMosaic(node, cells) {
   const key = JSON.stringify(cells.map((task) => [task.pictures, task.over, task.trouble?.title,
-    nothingToShow(task)]));
+    nothingToShow(task), offer(task)]));
   if (node.drawn === key) return;
   node.drawn = key;
   const places = node.group ? cells.map((task) => [task, task.pictures[0]]) : placesOf(cells[0]);
-  const inside = cells.every(nothingToShow) ? [trouble(node.lead)] : places.slice(0, 4).map(tile);
+  const inside = cells.every(nothingToShow) ? [trouble(node.lead, !node.group)] : places.slice(0, 4).map(tile);
   node.mosaic.dataset.count = inside.length;
   node.mosaic.dataset.more = Math.max(places.length - 4, 0) || "";
   node.mosaic.replaceChildren(...inside);
@@ -78,8 +83,16 @@ function placesOf(task) {
   return Array.from({ length: count }, (_, index) => [task, task.pictures[index], index + 1]);
 }
 
-const trouble = (task) => make("span", { className: "trouble",
-  textContent: task.trouble?.title ?? stateWord(task) });
+const offer = (task) => primary(task, actions(task)); // what a card offers to do; the stage has all
+
+function trouble(task, offering = false) {
+  const words = make("span", { className: "trouble", textContent: task.trouble?.title ?? stateWord(task) });
+  const action = offering && offer(task);
+  if (!action) return words;
+  words.append(kling.lang === "zh" ? "。" : ". ", make("u", { className: "do", textContent: $(`act-${action}`).textContent }));
+  words.lastChild.dataset.action = action;
+  return words;
+}
 
 function tile([task, picture, number = 1]) {
   if (!picture) return make("span", { className: nothingToShow(task) ? "tile none" : "tile waiting" });

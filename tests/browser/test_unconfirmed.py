@@ -421,3 +421,14 @@ def test_the_one_thing_to_do_comes_first_and_is_drawn_so(app: Program, visit: Vi
         assert drawn == ([f"act-{first}"] if first else []), changes
         if first:
             assert shown_actions(page)[0] == page.locator(f"#act-{first}").inner_text()
+
+
+def test_a_card_offers_the_one_thing_to_do(studio: Program, visit: Visit) -> None:
+    page = visit(studio.url)
+    ends(page, "hostile on a card")
+    ask(page, "another")
+    expect(page.locator("#stage-head > b")).to_have_text("another")
+    page.fill("#field-prompt textarea", "something else")
+    card(page, "hostile on a card").locator(".do:has-text('Use settings')").click()
+    expect(page.locator("#stage-head > b")).to_have_text("hostile on a card")
+    expect(page.locator("#field-prompt textarea")).to_have_value("hostile on a card")
