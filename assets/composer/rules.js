@@ -19,6 +19,7 @@
     changes[at("aspect_ratio")] = choice("aspect_ratio", v, rule.ratios, rule);
     changes[at("resolution")] = choice("resolution", v, rule.resolutions, rule);
     setTimeout(kling.count, 50); // once the new values are drawn
+    document.querySelectorAll("#composer fieldset.field:not([aria-label])").forEach(join);
     aroundThePicture(v);
     describeModel(rule);
     kling.judgeSoon();
@@ -61,6 +62,15 @@
     const [support] = rule.fields[name] ?? ["yes"];
     if (!offered.length) return update({ choices: [["1k", "1k"]], value: "1k", interactive: false });
     return update({ choices: offered.map((one) => [one, one]), value, interactive: support !== "no" });
+  }
+
+  function join(group) { // Gradio gives each choice a name of its own, and arrows lead nowhere
+    const name = () => {
+      for (const one of group.querySelectorAll("input[type=radio]")) if (one.name !== group.id) one.name = group.id;
+    };
+    name();
+    group.ariaLabel = group.querySelector("[data-testid=block-info]")?.textContent.trim();
+    new MutationObserver(name).observe(group, { subtree: true, childList: true, attributeFilter: ["name"] });
   }
 
   function note(name, support, reason) {

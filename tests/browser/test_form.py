@@ -182,3 +182,18 @@ def test_the_stage_shows_the_pictures_of_the_task_it_names(app: Program, visit: 
         page.reload()
         page.wait_for_selector("#generate:has-text('·')")
         expect(page.locator(f"#stage-gallery img[src*='{expected['stage two']}']")).to_have_count(1)
+
+
+def test_arrows_choose_and_the_next_tab_leaves_the_group(app: Program, visit: Visit) -> None:
+    page = visit(app.url)
+    page.focus("#field-aspect_ratio input >> nth=0")
+    for _ in range(2):
+        page.keyboard.press("ArrowRight")
+    expect(page.locator("#field-aspect_ratio label.selected")).to_have_text("1:1")
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#generate")).to_contain_text("Generate 2")
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#field-resolution label.selected")).to_have_text("2k")
+    expect(page.get_by_role("group", name="Aspect ratio")).to_be_visible()
