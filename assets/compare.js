@@ -59,7 +59,7 @@ function tickGrid({ places }) {
     const button = document.querySelector(`#stage-grid [data-task="${task.id}"]`);
     if (!button) continue;
     const place = [task.cell.row_label, task.cell.column_label].filter(Boolean).join(" · ");
-    button.setAttribute("aria-label", `${place}: ${stateWord(task)}`);
+    button.setAttribute("aria-label", `${place}${kling.lang === "zh" ? "：" : ": "}${stateWord(task)}`);
     const state = button.querySelector(".state");
     state.className = `state ${tone(task)}`;
     state.hidden = task.state === "succeeded";

@@ -13,7 +13,7 @@ function drawHeader() {
   set($("app-title"), say("title"));
   attention.drawTitle();
   $("pill-language").title = say("switch_language");
-  $("pill-language").setAttribute("aria-label", say("switch_language"));
+  $("pill-language").setAttribute("aria-label", `EN · 中文, ${say("switch_language")}`);
   $("pill-theme").title = say("theme");
   $("pill-theme").setAttribute("aria-label", say("theme"));
   set($("pill-present"), say("present"));

@@ -35,7 +35,7 @@ function build(key) {
     if (choosing) return pick(key, event.shiftKey);
     select(key);
     const wanted = event.target.closest(".do")?.dataset.action;
-    if (wanted && actions(current()).includes(wanted)) $(`act-${wanted}`).click();
+    if (wanted && actions(current()).includes(wanted)) $(`act-${wanted}`)?.click();
   };
   const node = { key, card, mosaic, star, state, side, prompt, drawn: "", at: null, stale: true };
   nodes.set(key, node);
@@ -67,7 +67,7 @@ function draw(node) {
 }
 
 function drawMosaic(node, cells) {
-  const key = JSON.stringify(cells.map((task) => [task.pictures, task.over, task.trouble?.title,
+  const key = JSON.stringify(cells.map((task) => [task.pictures, shownOf(task).length, task.over, task.trouble?.title,
     nothingToShow(task), offer(task)]));
   if (node.drawn === key) return;
   node.drawn = key;
@@ -86,21 +86,32 @@ function placesOf(task) {
 const offer = (task) => primary(task, actions(task)); // what a card offers to do; the stage has all
 
 function trouble(task, offering = false) {
-  const words = make("span", { className: "trouble", textContent: task.trouble?.title ?? stateWord(task) });
+  const words = make("span", { className: "trouble",
+    textContent: task.trouble?.title ?? (task.pictures.length ? say("gone") : stateWord(task)) });
   const action = offering && offer(task);
   if (!action) return words;
-  words.append(kling.lang === "zh" ? "。" : ". ", make("u", { className: "do", textContent: $(`act-${action}`).textContent }));
+  words.append(kling.lang === "zh" ? "。" : ". ", make("u", { className: "do", textContent: kling.words.act[action] }));
   words.lastChild.dataset.action = action;
   return words;
 }
 
 function tile([task, picture, number = 1]) {
+  if (filesGone.has(picture?.id)) return make("span", { className: "tile none" });
   if (!picture) return make("span", { className: nothingToShow(task) ? "tile none" : "tile waiting" });
   const alt = say("picture_of", { n: number, prompt: title(task) });
   const image = make("img", { className: "tile", loading: "lazy", decoding: "async", alt,
     width: picture.w, height: picture.h });
   image.src = link(picture.id, 480);
+  image.onerror = () => missed(task, picture, image.src);
   return image;
+}
+
+async function missed(task, picture, address) { // gone, or only not reached?
+  const answer = await fetch(address, { method: "HEAD" }).catch(() => null);
+  if (answer?.status !== 404 || filesGone.has(picture.id)) return;
+  filesGone.add(picture.id);
+  dirty.add(keyOf(task));
+  drawAll();
 }
 
 function tick({ state, side, lead, group }) {

@@ -51,10 +51,12 @@ const ledger = (() => {
   const note = (text, kind = "") => make("p", { className: `note ${kind}`.trim(), textContent: text });
 
   function totals(sums, demo) {
+    const one = sums.flatMap(([, list]) => list).find((spend) => spend.demo === demo);
+    const nothing = one ? money(0, one.currency) : count(0);
     return make("dl", { className: `sums${demo ? " demo" : ""}` }, ...sums.map(([name, list]) => {
       const own = list.filter((one) => one.demo === demo).map((one) => money(one.amount, one.currency));
       return make("div", {}, make("dt", { textContent: name }),
-        make("dd", { textContent: own.join(" + ") || count(0) }));
+        make("dd", { textContent: own.join(" + ") || nothing }));
     }));
   }
 
@@ -71,7 +73,7 @@ const ledger = (() => {
     return table(units ? [...head, unitsHead] : head, rows);
   }
 
-  const named = (one) => make("span", {}, one.model,
+  const named = (one) => make("span", {}, one.model || "–",
     one.demo ? make("span", { className: "tag", textContent: say("demo") }) : null);
 
   // ── prices ───────────────────────────────────────────────────────────────────────────────

@@ -32,7 +32,7 @@ function actions(task) {
   if (ended && !task.found && task.case !== "reference_gone") list.push("retry");
   if (state === "queued") list.push("cancel", ...(task.case === "held" ? ["release"] : []));
   if (!task.found) list.push("settings");
-  if (task.pictures.length) list.push("reference", "download");
+  if (shownOf(task).length) list.push("reference", "download");
   if (!task.found) list.push("link");
   return [...list, "star", "details", ...(task.over ? ["delete"] : [])];
 }
@@ -50,7 +50,7 @@ document.addEventListener("click", (event) => {
 
 // ── questions before what cannot be undone ───────────────────────────────────────────────────
 const sure = (task, action, body) => kling.question({
-  title: say(`${action}_title`), body, yes: $(`act-${action}`).textContent, kind: action,
+  title: say(`${action}_title`), body, yes: kling.words.act[action], kind: action,
   still: () => actions(tasks.get(task.id)).includes(action), // it may move on meanwhile
 });
 
@@ -122,15 +122,19 @@ function drawStage() {
   drawGrid(grid);
   stage.dataset.primary = primary(task, list);
   shape(task).forEach((side, index) => stage.style.setProperty(index ? "--ratio-h" : "--ratio-w", side));
-  stage.classList.toggle("bare", Boolean(grid || (task && nothingToShow(task))));
+  stage.classList.toggle("bare", Boolean(grid || (task && (nothingToShow(task) || waitsForYou(task)))));
   markCard();
-  if (grid) drawGridHead(head, grid);
-  else drawHead(head, task);
+  if (grid) {
+    headDrawn = "";
+    drawGridHead(head, grid);
+  } else drawHead(head, task);
   drawNote(task);
   drawDetails(task);
   kling.reconsider();
   if (!grid) showPictures(task);
 }
+
+const waitsForYou = (task) => ["held", "account_missing"].includes(task.case) && !task.pictures.length;
 
 let marked = "";
 function markCard() {
@@ -139,26 +143,41 @@ function markCard() {
   nodes.get(marked = key)?.card.classList.add("selected");
 }
 
+let headDrawn = "";
 function drawHead(head, task) {
-  if (!task) {
-    head.replaceChildren(
-      make("span", { className: "state wait", textContent: say("example") }),
-      make("b", { textContent: say("examples_title") }),
-      make("span", { className: "meta", textContent: say("examples_meta") }));
-    return;
-  }
-  const trouble = task.trouble && make("p", { className: `notice ${tone(task)}` },
-    make("b", { textContent: task.trouble.title + (kling.lang === "zh" ? "。" : ".") }),
-    ` ${task.trouble.advice} `,
-    task.trouble.charged ? make("span", { className: "charged", textContent: task.trouble.charged }) : null,
-    task.trouble.detail ? make("span", { className: "said", textContent: task.trouble.detail }) : null);
-  const usual = trouble ? "" : usually(task);
-  head.replaceChildren(
+  const next = task && successor(task);
+  const key = JSON.stringify([task?.id, task?.revision, task?.trouble, task?.usual, next?.revision, filesGone.size]);
+  if (task) set($("stage-state"), stateText(task));
+  if (key === headDrawn && head.firstChild) return; // a button in it may have the focus
+  headDrawn = key;
+  head.replaceChildren(...(task ? headOf(task) : [
+    make("span", { className: "state wait", textContent: say("example") }),
+    make("b", { textContent: say("examples_title") }),
+    make("span", { className: "meta", textContent: say("examples_meta") }),
+  ]));
+}
+
+function headOf(task) {
+  const usual = task.trouble ? "" : usually(task);
+  return [
     make("span", { className: `state ${tone(task)}`, id: "stage-state", textContent: stateText(task) }),
     make("b", { textContent: title(task), title: title(task) }),
     make("span", { className: "meta", textContent: meta(task) }),
-    ...(trouble ? [trouble] : []),
-    ...(usual ? [make("span", { className: "meta", textContent: usual })] : []));
+    ...[troubleOf(task)].filter(Boolean),
+    ...(usual ? [make("span", { className: "meta", textContent: usual })] : []),
+  ];
+}
+
+const stop = kling.lang === "zh" ? "。" : ".";
+function troubleOf(task) { // what happened, what to do now, and whether it was charged
+  const { title, advice, charged, detail } = task.trouble ?? {}, next = successor(task);
+  const missing = task.state === "succeeded" && nothingToShow(task);
+  if (!title && !missing) return null;
+  return make("p", { className: `notice ${missing ? "warn" : tone(task)}` },
+    make("b", { textContent: (title ?? say("gone")) + stop }), " ",
+    ...(next ? [`${say("sent_again_as")} `, named(next, "successor")] : [advice ?? say("gone_advice")]), " ",
+    charged ? make("span", { className: "charged", textContent: charged }) : null,
+    detail ? make("span", { className: "said", textContent: detail }) : null);
 }
 
 const embedding = () => (kling.stored.get("embed") === "off" ? "" : "&settings");

@@ -22,7 +22,10 @@ function set(node, text) {
 }
 
 const now = () => Date.now() / 1000 + skew;
-const seconds = (count) => say("seconds", { n: Math.max(0, Math.round(count)) });
+function lasting(seconds) {
+  if (seconds < 120) return say("seconds", { n: Math.max(0, Math.round(seconds)) });
+  return seconds < 7200 ? say("minutes", { n: Math.round(seconds / 60) }) : say("hours", { n: Math.round(seconds / 3600) });
+}
 const stateWord = (task) => kling.words.state[task.state] ?? task.state;
 const tone = (task) => ({
   succeeded: "ok", failed: "err", rejected: "err", expired: "warn", unconfirmed: "warn",
@@ -33,10 +36,10 @@ function stateText(task) {
   const timed = ["sending", "submitted", "processing", "saving", "stalled"].includes(task.state);
   const ahead = summary.waiting?.[task.id];
   if (task.state === "queued" && ahead) return `${stateWord(task)} · ${say("ahead", { n: ahead })}`;
-  if (timed && task.sent) return `${stateWord(task)} · ${seconds(now() - task.sent)}`;
+  if (timed && task.sent) return `${stateWord(task)} · ${lasting(now() - task.sent)}`;
   if (task.state !== "succeeded") return stateWord(task);
   const took = task.took ?? (task.sent ? task.ended - task.sent : null);
-  return took === null ? stateWord(task) : `${stateWord(task)} · ${seconds(took)}`;
+  return took === null ? stateWord(task) : `${stateWord(task)} · ${lasting(took)}`;
 }
 
 const title = (task) => task.request.prompt || (task.found ? say("found_again") : "");
@@ -51,7 +54,7 @@ function ago(at) {
 }
 
 function aside(task) {
-  if (task.trouble) return task.trouble.charged || task.trouble.title;
+  if (task.trouble) return task.trouble.charged;
   return task.over ? ago(task.created) : usually(task);
 }
 
@@ -66,5 +69,7 @@ function shape(task) { // width and height: of the pictures once they are here, 
   return w > 0 && h > 0 ? [w, h] : [1, 1];
 }
 
-const nothingToShow = (task) => task.state === "unconfirmed" || (task.over && !task.pictures.length);
+const filesGone = new Set(); // pictures whose files are not there any more
+const shownOf = (task) => task.pictures.filter((one) => !filesGone.has(one.id));
+const nothingToShow = (task) => task.state === "unconfirmed" || (task.over && !shownOf(task).length);
 const link = (id, side) => `${kling.routes}/pictures/${id}${side ? `/${side}` : ""}`;

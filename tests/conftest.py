@@ -37,13 +37,14 @@ PACE = 0.05  # the worker's waits, of a real one's
 
 
 # these begin first, the rest fills up
-LONGEST = ("test_sequences", "test_kills", "test_studio", "test_endpoints", "test_web")
+LONGEST = ("test_sequences", "browser", "test_kills", "test_studio", "test_endpoints", "test_web")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=50, help="how often the worker is killed")
     parser.addoption("--sequences", type=int, default=2000, help="simulated runs of the studio")
     parser.addoption("--seed", type=int, help="draws the same again")
+    parser.addoption("--screenshots", metavar="DIR", help="pictures of every state of the page")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -63,7 +64,11 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: not item.path.stem.startswith(LONGEST))
+    def place(item: pytest.Item) -> int:
+        names = (item.path.stem, item.path.parent.name)
+        return next((k for k, name in enumerate(LONGEST) if name in names), len(LONGEST))
+
+    items.sort(key=place)
 
 
 @dataclass

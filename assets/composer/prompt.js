@@ -10,7 +10,7 @@
       let counter = field.querySelector(":scope > .counter");
       counter ??= field.appendChild(Object.assign(document.createElement("span"), { className: "counter" }));
       const size = [...area.value].length, limit = kling.rule?.[name];
-      const over = limit != null && size > limit;
+      const over = limit != null && size > limit && !area.disabled;
       counter.classList.toggle("over", over);
       counter.classList.toggle("near", !over && limit != null && size > limit * 0.9);
       counter.textContent = limit == null ? `${size}`

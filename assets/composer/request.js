@@ -38,6 +38,7 @@
   function build(box) {
     tabs = Object.entries(KINDS).map(([name, words]) => [name, button("pill", words, () => { kind = name; draw(); })]);
     text = Object.assign(document.createElement("pre"), { tabIndex: 0 });
+    text.setAttribute("role", "region");
     text.setAttribute("aria-label", kling.say("request"));
     const copy = button("pill copy", kling.say("copy"), () => copyWhole(copy));
     const bar = Object.assign(document.createElement("div"), { className: "bar" });

@@ -126,8 +126,7 @@
 
   function explained(order) {
     if (order.tasks > 1) return kling.say("in_tasks", { tasks: order.tasks, n: order.n });
-    if (!order.price) return kling.say("price_unknown");
-    return kling.say("estimate", { n: order.n, each: kling.money(...order.each) });
+    return !order.price ? "" : kling.say("estimate", { n: order.n, each: kling.money(...order.each) });
   }
 
   // ── what was not sent yet survives a reload and a change of language ───────────────────────

@@ -10,26 +10,10 @@ import gradio as gr
 from ..task import Task
 from ..text import Text
 from ..web.links import PREFIX, picture_link
+from .words.stage import ACTIONS
 
 HEAD = '<div id="stage-head"></div><p id="stage-said" role="status"></p>'
 SHOWN = 1280  # longest side of a picture on the stage, pixels
-
-ACTIONS: dict[str, Text] = {
-    "look": Text("Look for it", "立即查询"),
-    "again": Text("Send again", "再次发送"),
-    "retry": Text("Retry", "重试"),
-    "release": Text("Send now", "立即发送"),
-    "settings": Text("Use settings", "套用这些参数"),
-    "reference": Text("Use as reference", "用作参考图"),
-    "download": Text("Download", "下载"),
-    "link": Text("Copy link", "复制链接"),
-    "star": Text("Star", "收藏"),
-    "export": Text("Export as one picture", "导出为一张图"),
-    "cancel": Text("Cancel", "取消"),
-    "details": Text("Details", "详情"),
-    "discard": Text("Discard", "放弃"),
-    "delete": Text("Delete", "删除"),
-}
 
 
 class Stage:

@@ -25,7 +25,7 @@ SIDES: dict[str, Literal[480, 1280]] = {"480": 480, "1280": 1280}
 
 # Neutral greys that fit the light and the dark page; it breathes where motion is welcome.
 _PLACEHOLDER = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}" width="{w}" \
-height="{h}"><style>rect{{fill:#8a94a3;opacity:.16}}.s{{opacity:0}}@media(prefers-reduced-motion:no-preference)\
+height="{h}"><style>rect{{fill:#8a94a3;opacity:.1}}.s{{opacity:0}}@media(prefers-reduced-motion:no-preference)\
 {{.s{{animation:b 1.8s ease-in-out infinite}}@keyframes b{{50%{{opacity:.14}}}}}}</style>
 <rect width="{w}" height="{h}"/><rect class="s" width="{w}" height="{h}"/></svg>"""
 

@@ -271,6 +271,7 @@ def test_what_support_asks_for_is_copied_by_keyboard_even_without_https(
     ends(page, "a fox to be copied", "Succeeded")
     page.click("#act-details")
     expect(page.locator("#act-details")).to_have_attribute("aria-expanded", "true")
+    expect(page.locator("#stage-details")).to_contain_text("How it went")  # all of it is drawn
     names = ["Request id", "Task id", "External task id"]
     for name in names:
         button = page.get_by_role("button", name=f"Copy: {name}", exact=True)

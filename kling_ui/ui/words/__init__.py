@@ -20,10 +20,12 @@ SCRIPT: dict[str, Text] = {
 
 def words(lang: Lang) -> dict[str, Any]:
     """In one language; `state` holds the names of the states, `names` those in both languages,
-    by which they can be searched for, `gradio` what Gradio calls things in English only."""
+    by which they can be searched for, `act` what the stage's buttons say, `gradio` what Gradio
+    calls things in English only."""
     states = {
         "state": {state: text.of(lang) for state, text in STATES.items()},
         "names": {state: [text.en, text.zh] for state, text in STATES.items()},
+        "act": {name: text.of(lang) for name, text in stage.ACTIONS.items()},
         "gradio": {text.en: text.of(lang) for text in stage.GRADIO},
     }
     return {name: text.of(lang) for name, text in SCRIPT.items()} | states

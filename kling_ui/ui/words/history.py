@@ -6,6 +6,13 @@ from ...text import Text
 
 WORDS: dict[str, Text] = {
     "seconds": Text("{n} s", "{n} 秒"),
+    "minutes": Text("{n} min", "{n} 分钟"),
+    "hours": Text("{n} h", "{n} 小时"),
+    "gone": Text("The picture files are missing", "图片文件已丢失"),
+    "gone_advice": Text(
+        "They are no longer in the data folder. If they were moved, put them back and reload.",
+        "数据文件夹里已找不到它们。如果是被移走了，请放回原处后刷新页面。",
+    ),
     "ahead": Text("{n} ahead", "前面还有 {n} 个"),
     "usually": Text("usually {n} s", "通常 {n} 秒"),
     "just_now": Text("just now", "刚刚"),

@@ -52,6 +52,23 @@ WORDS: dict[str, Text] = {
     "sent_again_as": Text("Sent again as", "已重新发送为"),
 }
 
+ACTIONS: dict[str, Text] = {
+    "look": Text("Look for it", "立即查询"),
+    "again": Text("Send again", "再次发送"),
+    "retry": Text("Retry", "重试"),
+    "release": Text("Send now", "立即发送"),
+    "settings": Text("Use settings", "套用这些参数"),
+    "reference": Text("Use as reference", "用作参考图"),
+    "download": Text("Download", "下载"),
+    "link": Text("Copy link", "复制链接"),
+    "star": Text("Star", "收藏"),
+    "export": Text("Export as one picture", "导出为一张图"),
+    "cancel": Text("Cancel", "取消"),
+    "details": Text("Details", "详情"),
+    "discard": Text("Discard", "放弃"),
+    "delete": Text("Delete", "删除"),
+}
+
 GRADIO = (  # what it names in English only
     Text("Close", "关闭"),
     Text("Fullscreen", "全屏"),

@@ -1,0 +1,53 @@
+"""What the stage says of a task, in Chromium."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from ..program import Program
+from .stream import saying
+
+pytestmark = pytest.mark.browser
+
+Visit = Callable[..., Page]
+TROUBLE = {"title": "Kling may have accepted this", "advice": "It can be sent again.",
+           "charged": "maybe charged", "detail": ""}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("since", "told"), [(119, "Processing · 1"), (600, "Processing · 10 min"), (90_000, "25 h")]
+)
+def test_a_long_wait_is_told_in_minutes_and_hours(
+    app: Program, visit: Visit, since: int, told: str
+) -> None:
+    waiting = {"state": "processing", "over": False, "ended": None, "sent": 10 - since}
+    page = visit(app.url, before=saying(waiting))
+    expect(page.locator("#stage-state")).to_contain_text(told)
+    expect(page.locator("#feed .state")).to_contain_text(told)
+
+
+def test_a_task_that_was_sent_again_says_so_and_leads_there(app: Program, visit: Visit) -> None:
+    former = {"state": "unconfirmed", "over": False, "trouble": TROUBLE, "action": "again"}
+    successor = {"state": "processing", "over": False, "supersedes": "0" * 32, "created": 20}
+    page = visit(app.url, before=saying(former, successor))
+    page.locator("#feed .card").nth(1).click()
+    notice = page.locator("#stage-head .notice")
+    expect(notice).to_contain_text("Sent again as")
+    expect(notice).not_to_contain_text("It can be sent again")
+    notice.get_by_role("button").click()
+    expect(page.locator("#stage-state")).to_contain_text("Processing")
+
+
+def test_a_picture_whose_file_is_gone_is_told_and_no_longer_offered(
+    app: Program, visit: Visit
+) -> None:
+    picture = {"id": "f" * 32, "w": 400, "h": 300}
+    made = {"state": "succeeded", "pictures": [picture], "sent": 1, "took": 5}
+    page = visit(app.url, before=saying(made), refused={404})
+    expect(page.locator("#feed .trouble")).to_have_text("The picture files are missing")
+    expect(page.locator("#stage-head .notice")).to_contain_text("put them back")
+    expect(page.locator("#act-download")).to_be_hidden()
+    expect(page.locator("#act-delete")).to_be_visible()
