@@ -504,6 +504,20 @@ async def test_the_script_stands_first_in_the_head_and_cannot_be_broken_out_of(
         assert '"lang": "zh"' in chinese
 
 
+async def test_the_page_travels_packed_where_the_caller_can_unpack_it(
+    kling: Start, studio: Open
+) -> None:
+    async with studio(kling().url) as one, caller(site(one)) as client:
+        packed, plain = [
+            await client.get("/", headers={"accept-encoding": accepted})
+            for accepted in ("gzip, br", "identity")
+        ]
+        assert packed.headers["content-encoding"] == "gzip"
+        assert "content-encoding" not in plain.headers
+        assert packed.text == plain.text
+        assert "accept-encoding" in plain.headers["vary"]
+
+
 @pytest.mark.parametrize(
     ("cookie", "accept", "lang"),
     [

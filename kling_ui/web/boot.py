@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+from asyncio import to_thread
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,16 +29,18 @@ class Boot:
                 await app(scope, receive, send)
             else:
                 tag = self._tags[language(Request(scope))]
-                await app(scope, receive, _Insertion(tag, send).send)
+                packed = "gzip" in Headers(scope=scope).get("accept-encoding", "")
+                await app(scope, receive, _Insertion(tag, send, packed=packed).send)
 
         return serve
 
 
 class _Insertion:
-    """Holds an HTML answer back until it is whole, then sends it with `tag` after ``<head>``."""
+    """Holds an HTML answer back until it is whole, then sends it with `tag` after ``<head>``;
+    `packed`, because Gradio packs only what has a file's name, and its page has 200 kB."""
 
-    def __init__(self, tag: bytes, send: Send) -> None:
-        self._tag, self._send = tag, send
+    def __init__(self, tag: bytes, send: Send, *, packed: bool) -> None:
+        self._tag, self._send, self._packed = tag, send, packed
         self._start: Message | None = None
         self._body = b""
 
@@ -54,8 +58,11 @@ class _Insertion:
         assert self._start is not None
         body = self._body.replace(b"<head>", b"<head>" + self._tag, 1)
         headers = MutableHeaders(scope=self._start)
+        if self._packed:
+            body = await to_thread(gzip.compress, body, 6, mtime=0)
+            headers["content-encoding"] = "gzip"
         headers["content-length"] = str(len(body))
-        headers["vary"] = "accept-language, cookie"
+        headers["vary"] = "accept-encoding, accept-language, cookie"
         headers["cache-control"] = "no-cache"
         await self._send(self._start)
         await self._send({"type": "http.response.body", "body": body})
