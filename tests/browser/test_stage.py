@@ -18,7 +18,7 @@ TROUBLE = {"title": "Kling may have accepted this", "advice": "It can be sent ag
 
 
 @pytest.mark.parametrize(
-    ("since", "told"), [(119, "Processing · 1"), (600, "Processing · 10 min"), (90_000, "25 h")]
+    ("since", "told"), [(80, " s"), (600, "Processing · 10 min"), (90_000, "25 h")]
 )
 def test_a_long_wait_is_told_in_minutes_and_hours(
     app: Program, visit: Visit, since: int, told: str
