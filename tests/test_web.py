@@ -283,7 +283,7 @@ async def test_a_tab_is_told_nothing_twice_and_not_asked_for_in_vain(
             await asyncio.sleep(0.03)
         assert asked.names == ["summary"]  # not at every stir
         async with asyncio.timeout(20):
-            while asked.names == ["summary"]:  # but in a while; and there was nothing to tell
+            while asked.names == ["summary"]:  # noqa: ASYNC110 — it has no event to wait for
                 await asyncio.sleep(0.1)
         assert asked.names == ["summary"] * 2
         await submitted(one, "a fox")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Page, ViewportSize, sync_playwright
 
-from ..browser.conftest import CHROMIUM, FLAGS
+from ..browser.conftest import FLAGS, chromium_path
 
 READY = "#generate:has-text('·')"  # the page knows its prices: all its scripts have run
 VIEWPORT: ViewportSize = {"width": 1440, "height": 1000}
@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 def visitor() -> Iterator[BrowserContext]:
     """A new one each time: nothing is in the cache."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
         yield browser.new_context(viewport=VIEWPORT, locale="en-US")
         browser.close()
 
