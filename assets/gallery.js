@@ -1,11 +1,18 @@
 // Gradio's gallery on the stage, and what Gradio names in English only.
 // One question at a time: answers of two could come in the wrong order, and show a task's pictures
 // under another's name.
-let shown = "", shownTask = null, asking = null, showingLate = null;
-function showPictures(task) {
+const SOON = 300; // milliseconds in which others of a task's pictures may come
+let shown = "", shownTask = null, asking = null, showingLate = null, soon = 0;
+function showPictures(task, now = false) {
   const key = task ? [task.id, task.pictures.map((one) => one.id).join(), task.over].join("|") : "examples";
-  $("stage").classList.toggle("stale", shownTask !== (task?.id ?? ""));
+  const stale = shownTask !== (task?.id ?? ""), filled = !stale && key !== shown && filledIn(task);
+  $("stage").classList.toggle("stale", stale);
+  $("stage").classList.toggle("filling", filled);
   if (!heard || key === shown || asking !== null) return;
+  if (filled && !now) {
+    soon ||= setTimeout(() => { soon = 0; if (!comparison()) showPictures(current(), true); }, SOON);
+    return;
+  }
   asking = key;
   closePreview();
   showingLate = setTimeout(kling.showed, 5000);
@@ -18,6 +25,16 @@ kling.showed = () => { // the gallery has what was asked for
   shownTask = shown === "examples" ? "" : shown.split("|")[0];
   drawStage();
 };
+
+// A picture that came takes its placeholder's place at once; Gradio hears of it a moment later.
+function filledIn(task) {
+  const places = document.querySelectorAll("#stage-gallery .grid-container .thumbnail-item img");
+  return task?.pictures.every(({ id, position }) => {
+    const place = places[position];
+    if (place?.src.includes("/placeholder/")) place.src = link(id, places.length > 1 ? 480 : 1280);
+    return place?.src.includes(id);
+  }) ?? false;
+}
 
 function closePreview() {
   const escape = new KeyboardEvent("keydown", { key: "Escape", code: "Escape", bubbles: true });

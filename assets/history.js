@@ -72,15 +72,17 @@ function drawMosaic(node, cells) {
   if (node.drawn === key) return;
   node.drawn = key;
   const places = node.group ? cells.map((task) => [task, task.pictures[0]]) : placesOf(cells[0]);
-  const inside = cells.every(nothingToShow) ? [trouble(node.lead, !node.group)] : places.slice(0, 4).map(tile);
+  const inside = cells.every(nothingToShow) ? [trouble(node.lead, !node.group)] : places.slice(0, 4).map(kept(node.mosaic));
   node.mosaic.dataset.count = inside.length;
   node.mosaic.dataset.more = Math.max(places.length - 4, 0) || "";
   node.mosaic.replaceChildren(...inside);
 }
 
-function placesOf(task) {
-  const count = task.over ? task.pictures.length : Math.max(task.n, task.pictures.length);
-  return Array.from({ length: count }, (_, index) => [task, task.pictures[index], index + 1]);
+function placesOf(task) { // while it runs each picture has its own place
+  if (task.over) return task.pictures.map((picture, index) => [task, picture, index + 1]);
+  const came = new Map(task.pictures.map((picture) => [picture.position, picture]));
+  const count = Math.max(task.n, task.pictures.length);
+  return Array.from({ length: count }, (_, index) => [task, came.get(index), index + 1]);
 }
 
 const offer = (task) => primary(task, actions(task)); // what a card offers to do; the stage has all
@@ -95,12 +97,17 @@ function trouble(task, offering = false) {
   return words;
 }
 
+// A tile that is there already stays: made anew it would blink.
+const kept = (mosaic) => ([task, picture, number = 1]) => [...mosaic.children].find((one) =>
+  picture && !filesGone.has(picture.id) && one.dataset.place === `${picture.id} ${number}`) ?? tile([task, picture, number]);
+
 function tile([task, picture, number = 1]) {
   if (filesGone.has(picture?.id)) return make("span", { className: "tile none" });
   if (!picture) return make("span", { className: nothingToShow(task) ? "tile none" : "tile waiting" });
   const alt = say("picture_of", { n: number, prompt: title(task) });
   const image = make("img", { className: "tile", loading: "lazy", decoding: "async", alt,
     width: picture.w, height: picture.h });
+  image.dataset.place = `${picture.id} ${number}`;
   image.src = link(picture.id, 480);
   image.onerror = () => missed(task, picture, image.src);
   return image;

@@ -34,6 +34,7 @@ from kling_ui.pictures import (
     clean_reference,
     pixels,
 )
+from kling_ui.pictures.folder import MOST_AT_HAND
 from kling_ui.text import Text
 
 
@@ -832,12 +833,7 @@ async def test_renditions_drop_a_profile_that_could_not_be_used(folder: PictureF
         assert b"ICCP" not in (await folder.rendition(result.file, side)).read_bytes()
 
 
-async def test_a_missing_rendition_is_made_once(
-    folder: PictureFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    result = await kept(folder, picture())
-    for path in (tmp_path / "pictures" / "renditions").iterdir():
-        path.unlink()
+def counted_decodes(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     decoded: list[object] = []
     decode = pixels.decode
 
@@ -846,6 +842,29 @@ async def test_a_missing_rendition_is_made_once(
         return decode(*args, **options)
 
     monkeypatch.setattr(pixels, "decode", counted)
+    return decoded
+
+
+@pytest.mark.parametrize(("at_hand", "decodes"), [(MOST_AT_HAND, 1), (9, 3)])
+async def test_a_picture_that_just_came_is_decoded_once_unless_there_are_too_many(
+    folder: PictureFolder, monkeypatch: pytest.MonkeyPatch, at_hand: int, decodes: int
+) -> None:
+    monkeypatch.setattr("kling_ui.pictures.folder.MOST_AT_HAND", at_hand)
+    decoded = counted_decodes(monkeypatch)
+    result = await kept(folder, picture())
+    await folder.rendered()
+    for side in (480, 1280):
+        await folder.rendition(result.file, side)
+    assert len(decoded) == decodes
+
+
+async def test_a_missing_rendition_is_made_once(
+    folder: PictureFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = await kept(folder, picture())
+    for path in (tmp_path / "pictures" / "renditions").iterdir():
+        path.unlink()
+    decoded = counted_decodes(monkeypatch)
     paths = await asyncio.gather(*(folder.rendition(result.file, 480) for _ in range(20)))
     assert len(decoded) == 1 and len(set(paths)) == 1 and paths[0].stat().st_size
     assert not any(name.endswith(".part") for name in files(tmp_path))

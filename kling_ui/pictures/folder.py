@@ -27,7 +27,7 @@ from .reference import Reference, clean_reference
 Side = Literal[480, 1280]  # the longest side of a rendition, in pixels
 
 MOST_PIXELS = 64_000_000
-_SIDES: tuple[Side, ...] = tuple(sorted(get_args(Side), reverse=True))
+_SIDES: tuple[Side, ...] = get_args(Side)
 _SUFFIXES = {"PNG": "png", "JPEG": "jpg", "WebP": "webp"}
 _ID = re.compile(r"[0-9a-f]{32}")
 _ORIGINAL = re.compile(r"[0-9a-f]{32}\.(png|jpg|webp)")
@@ -35,6 +35,7 @@ _REFERENCE = re.compile(r"[0-9a-f]{64}\.(png|jpg)")
 
 
 A_DAY = 24 * 3600.0  # seconds
+MOST_AT_HAND = 32_000_000  # pixels of pictures that just came, decoded for their renditions
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class PictureFolder:
         self._turns, self._spare = asyncio.Semaphore(2), asyncio.Semaphore(1)
         self._arriving, self._calm = 0, asyncio.Event()  # pictures on their way to the disk
         self._calm.set()
+        self._at_hand: dict[str, Image.Image] = {}  # id of a picture without renditions → pixels
         self._rendering: set[asyncio.Task[None]] = set()
         self._busy: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -92,10 +94,10 @@ class PictureFolder:
                 with self._arrival():
                     fetched = await downloader.fetch(url, part)
                     async with self._turns:
-                        kept = await self._settle(part, picture_id, fetched)
+                        kept, image = await self._settle(part, picture_id, fetched)
             finally:
                 part.unlink(missing_ok=True)
-        self._render_soon(kept.file)
+        self._render_soon(kept.file, image)
         return kept
 
     async def find(self, picture_id: str) -> Kept | None:
@@ -118,8 +120,11 @@ class PictureFolder:
             if not self._arriving:
                 self._calm.set()
 
-    def _render_soon(self, file: str) -> None:
-        """Whoever looks at the picture later need not wait."""
+    def _render_soon(self, file: str, image: Image.Image) -> None:
+        """Whoever looks at the picture later need not wait, and who looks now not long."""
+        at_hand = sum(one.width * one.height for one in self._at_hand.values())
+        if at_hand + image.width * image.height <= MOST_AT_HAND:
+            self._at_hand[Path(file).stem] = image
         work = asyncio.create_task(self._render_at_leisure(file))
         self._rendering.add(work)
         work.add_done_callback(self._rendering.discard)
@@ -128,7 +133,9 @@ class PictureFolder:
         async with self._spare:
             await self._calm.wait()
             with contextlib.suppress(OSError):  # deleted meanwhile, or the disk is full
-                await self.rendition(file, _SIDES[0])
+                for side in _SIDES:
+                    await self.rendition(file, side)
+        self._at_hand.pop(Path(file).stem, None)
 
     async def rendered(self) -> None:
         """Wait until every picture that was kept has its renditions."""
@@ -153,21 +160,21 @@ class PictureFolder:
         path = self._rendition(original.stem, side)
         if path.exists():
             return path
-        if not original.exists():  # perhaps on its way: not waited for
-            raise FileNotFoundError("no such picture")
-        async with self._lock(original.stem):
+        async with self._lock(path.stem):
+            if not original.exists():  # perhaps on its way: not waited for
+                raise FileNotFoundError("no such picture")
             if not path.exists():
                 async with self._turns:
-                    await asyncio.to_thread(self._render_anew, original)
+                    await asyncio.to_thread(self._render, original, side)
         return path
 
     async def forget(self, file: str) -> None:
         """Delete the original and its renditions, as far as they are there."""
         original = self.original(file)
-        paths = [original, *(self._rendition(original.stem, side) for side in _SIDES)]
-        async with self._lock(original.stem):
-            for path in paths:
+        for path in [original, *(self._rendition(original.stem, side) for side in _SIDES)]:
+            async with self._lock(path.stem):
                 await asyncio.to_thread(path.unlink, missing_ok=True)
+        self._at_hand.pop(original.stem, None)
 
     async def receive(self, source: bytes | Path) -> Reference | Text:
         """`clean_reference` off the event loop, in turn with the other work on pixels."""
@@ -200,29 +207,27 @@ class PictureFolder:
     def _rendition(self, picture_id: str, side: Side) -> Path:
         return self._renditions / f"{picture_id}-{side}.webp"
 
-    async def _settle(self, part: Path, picture_id: str, fetched: Fetched) -> Kept:
+    async def _settle(
+        self, part: Path, picture_id: str, fetched: Fetched
+    ) -> tuple[Kept, Image.Image]:
         """The original in its place: it is paid for, while renditions can be made at any time."""
         (kind, image), _ = await asyncio.gather(
             asyncio.to_thread(_verified, part), asyncio.to_thread(_sync, part)
         )
         original = self._originals / f"{picture_id}.{_SUFFIXES[kind]}"
         await asyncio.to_thread(_put, part, original)
-        return _described(original, kind, image, fetched)
+        return _described(original, kind, image, fetched), image
 
-    def _render_anew(self, original: Path) -> None:
+    def _render(self, original: Path, side: Side) -> None:
         try:
-            self._render(_verified(original)[1], original.stem)
+            image = self._at_hand.get(original.stem) or _verified(original)[1]
         except NotFetched as error:
             raise FileNotFoundError("the original cannot be read") from error
-
-    def _render(self, image: Image.Image, picture_id: str) -> None:
-        """All sizes, the larger one first and the others from it."""
-        for side in _SIDES:
-            image = pixels.srgb(pixels.shrink(image, side))
-            image.info.clear()  # older Pillows write the profile they find there
-            file = io.BytesIO()
-            image.save(file, "WEBP", quality=82, method=2)  # a third of the usual time
-            _write(self._rendition(picture_id, side), file.getvalue())
+        image = pixels.srgb(pixels.shrink(image, side, gap=1.0))
+        image.info.clear()  # older Pillows write the profile they find there
+        file = io.BytesIO()
+        image.save(file, "WEBP", quality=82, method=2)  # a third of the usual time
+        _write(self._rendition(original.stem, side), file.getvalue())
 
 
 def _verified(path: Path) -> tuple[str, Image.Image]:

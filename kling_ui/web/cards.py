@@ -163,7 +163,12 @@ def card(task: Task, lang: Lang, *, case: str, usual: float | None) -> dict[str,
 
 def _pictures(task: Task, *, watermarked: bool) -> list[dict[str, Any]]:
     return [
-        {"id": picture.id, "w": picture.width, "h": picture.height}
+        {
+            "id": picture.id,
+            "w": picture.width,
+            "h": picture.height,
+            "position": picture.position,
+        }
         for picture in task.pictures
         if picture.watermarked is watermarked
     ]

@@ -23,11 +23,9 @@ from .owner import owner_of
 FOREVER = {"cache-control": "private, max-age=31536000, immutable"}
 SIDES: dict[str, Literal[480, 1280]] = {"480": 480, "1280": 1280}
 
-# Neutral greys that fit the light and the dark page; it breathes where motion is welcome.
+# a neutral grey that fits the light and the dark page
 _PLACEHOLDER = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}" width="{w}" \
-height="{h}"><style>rect{{fill:#8a94a3;opacity:.1}}.s{{opacity:0}}@media(prefers-reduced-motion:no-preference)\
-{{.s{{animation:b 1.8s ease-in-out infinite}}@keyframes b{{50%{{opacity:.14}}}}}}</style>
-<rect width="{w}" height="{h}"/><rect class="s" width="{w}" height="{h}"/></svg>"""
+height="{h}"><rect width="{w}" height="{h}" fill="#8a94a3" opacity=".24"/></svg>"""
 
 
 def picture_routes(studio: Studio) -> Sequence[BaseRoute]:

@@ -20,6 +20,12 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# without a graphics card every frame of an animation is drawn by the processor
+USUAL: dict[str, Any] = {
+    "locale": "en-US",
+    "viewport": {"width": 1440, "height": 1000},
+    "reduced_motion": "reduce",
+}
 # what Gradio itself logs to the console on a page of ours
 KNOWN_NOISE = ("Method not implemented.",)
 
@@ -59,9 +65,7 @@ def visit(chromium: Browser) -> Iterator[Callable[..., Page]]:
         before: Callable[[Page], object] = lambda _: None,
         **options: Any,
     ) -> Page:
-        context = chromium.new_context(
-            **{"locale": "en-US", "viewport": {"width": 1440, "height": 1000}, **options}
-        )
+        context = chromium.new_context(**{**USUAL, **options})
         contexts.append(context)
         expected.update(refused)
         page = context.new_page()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from ..program import Program
 from .stream import saying
+from .test_page import DONE, card
 
 pytestmark = pytest.mark.browser
 
@@ -51,3 +53,23 @@ def test_a_picture_whose_file_is_gone_is_told_and_no_longer_offered(
     expect(page.locator("#stage-head .notice")).to_contain_text("put them back")
     expect(page.locator("#act-download")).to_be_hidden()
     expect(page.locator("#act-delete")).to_be_visible()
+
+
+def test_pictures_take_their_places_before_gradio_hears_of_them(app: Program, visit: Visit) -> None:
+    page, waiting = visit(app.url), list[Any]()
+    pictures = page.locator("#stage-gallery .grid-container img")
+    page.click("#field-n label:has-text('2')")
+    page.fill("#field-prompt textarea", "two places")
+    page.click("#generate")
+    expect(page.locator("#stage-gallery img[src*='/placeholder/']")).to_have_count(2)
+    page.route("**/run/predict", lambda route: waiting.append(route))
+    expect(page.locator("#stage-gallery img[src$='/480']")).to_have_count(2, timeout=DONE)
+    expect(card(page, "two places").locator(".state.ok")).to_be_visible()
+    pictures.first.click(force=True)  # Gradio would show its placeholder
+    expect(page.locator("#stage-gallery .preview")).to_have_count(0)
+    for call in waiting:
+        call.continue_()
+    page.unroute("**/run/predict")
+    expect(page.locator("#stage-gallery img[src$='/1280']")).to_have_count(2)
+    pictures.first.click()
+    expect(page.locator("#stage-gallery .preview")).to_be_visible()
