@@ -198,6 +198,8 @@ function drawAll() {
 }
 
 function drawBar() {
+  const blank = heard && !tasks.size && !view.cursor && !view.only && !view.words.length;
+  bar.classList.toggle("blank", blank); // nothing to look through yet
   const words = { "": say("all"), running: say("filter_running"), starred: say("filter_starred"),
     failed: say("filter_failed") };
   for (const [name, button] of filters) {

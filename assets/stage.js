@@ -117,6 +117,7 @@ function drawStage() {
   if (tasks.has(awaited)) [picked, awaited] = [awaited, ""];
   const grid = comparison(), task = current(), list = grid ? ["export"] : actions(task);
   stage.dataset.actions = list.join(" ");
+  stage.classList.toggle("examples", !task && !grid);
   stage.classList.toggle("starred", Boolean(task?.starred));
   set($("act-star"), say(task?.starred ? "unstar" : "star"));
   drawGrid(grid);

@@ -271,7 +271,7 @@ CASES: dict[str, Case] = {
     ),
     "cancelled": Case(
         Text("Cancelled before it was sent", "已在发送前取消"),
-        Text("Nothing was charged.", "未产生费用。"),
+        Text("Change it and send it again, or let it be.", "可以修改后重新发送，也可以就此作罢。"),
         "edit",
     ),
     "account_missing": Case(
