@@ -48,8 +48,7 @@ function pick(key, range) {
 document.addEventListener("keydown", (event) => {
   if (!choosing || event.isComposing || document.querySelector("dialog[open]")) return;
   if (event.key === "Escape") setChoosing(false);
-  const typing = event.target.closest?.("input, textarea, [contenteditable]");
-  if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "a" || typing) return;
+  if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "a" || kling.typing(event)) return;
   event.preventDefault();
   choose(order.map((node) => node.key));
 }, { signal: life.signal });
@@ -83,7 +82,8 @@ function refuse(name) {
 // ── what is done with them ───────────────────────────────────────────────────────────────────
 function downloadChosen() { // the browser saves it piece by piece; the page stays
   const ids = make("input", { type: "hidden", name: "ids", value: chosenTasks().map((task) => task.id).join(" ") });
-  const form = make("form", { method: "post", target: "kling-zip", hidden: true }, ids);
+  const settings = make("input", { type: "hidden", name: "settings", value: embedding() ? "1" : "" });
+  const form = make("form", { method: "post", target: "kling-zip", hidden: true }, ids, settings);
   form.setAttribute("action", `${kling.routes}/zip`);
   document.body.append(form);
   form.submit();

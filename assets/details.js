@@ -20,7 +20,7 @@ async function learn(task) {
   if (story.get(task.id)?.revision === task.revision) return;
   story.set(task.id, { ...story.get(task.id), revision: task.revision });
   const answer = await fetch(`${kling.routes}/tasks/${task.id}`).catch(() => null);
-  if (!answer?.ok) return;
+  if (!answer?.ok) return void story.delete(task.id); // asked again when it is drawn again
   story.set(task.id, { revision: task.revision, ...(await answer.json()) });
   drawDetails(current());
 }

@@ -2,7 +2,7 @@
 // One question at a time: answers of two could come in the wrong order, and show a task's pictures
 // under another's name.
 const SOON = 300; // milliseconds in which others of a task's pictures may come
-let shown = "", shownTask = null, asking = null, showingLate = null, soon = 0;
+let shown = "", shownTask = null, asking = null, question = 0, givingUp = null, soon = 0;
 function showPictures(task, now = false) {
   const key = task ? [task.id, task.pictures.map((one) => one.id).join(), task.over].join("|") : "examples";
   const stale = shownTask !== (task?.id ?? ""), filled = !stale && key !== shown && filledIn(task);
@@ -15,12 +15,12 @@ function showPictures(task, now = false) {
   }
   asking = key;
   closePreview();
-  showingLate = setTimeout(kling.showed, 5000);
-  trigger("show", { task_id: task?.id ?? "" });
+  givingUp = setTimeout(() => { asking = null; }, 5000); // asked again when something changes
+  trigger("show", { task_id: task?.id ?? "", question: ++question });
 }
-kling.showed = () => { // the gallery has what was asked for
-  clearTimeout(showingLate);
-  if (asking === null) return;
+kling.showed = (answered) => { // the gallery has what was asked for
+  if (asking === null || answered !== question) return;
+  clearTimeout(givingUp);
   [shown, asking] = [asking, null];
   shownTask = shown === "examples" ? "" : shown.split("|")[0];
   drawStage();

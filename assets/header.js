@@ -3,6 +3,7 @@ function drawHeader() {
   const account = $("pill-account");
   if (!account) return;
   account.classList.toggle("live", kling.live);
+  account.title = kling.live ? kling.host : "";
   set(account.lastElementChild, kling.live ? `${say("live")} · ${kling.host}` : say("demo"));
   const running = $("pill-running"), spent = $("pill-spent");
   running.hidden = !summary.running;

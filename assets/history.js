@@ -290,5 +290,6 @@ const clock = setInterval(() => {
   if (++beats % 60 === 0) order.forEach(tick);
   const task = current();
   if (task) set($("stage-state"), stateText(task));
+  else if (comparison()) tickGrid(gridOf(comparison()));
 }, 1000);
 life.signal.addEventListener("abort", () => clearInterval(clock));

@@ -192,7 +192,7 @@ const present = (() => {
 
   addEventListener("keydown", press, { capture: true, signal: life.signal });
   document.addEventListener("keydown", (event) => {
-    const busy = event.target.closest?.("input, textarea, select, [contenteditable]") || event.isComposing
+    const busy = kling.typing(event) || event.isComposing
       || event.repeat || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]");
     if (event.key.toLowerCase() !== "p" || busy || event.defaultPrevented) return;
     event.preventDefault();

@@ -151,7 +151,7 @@ const settings = (() => {
 
   function asks() {
     if (!kling.ask) return null;
-    const currency = kling.ask.currency ?? kling.rule?.price?.[1] ?? "";
+    const currency = kling.rule?.price?.[1] ?? "";
     const amount = ledger.money(kling.ask.money, currency);
     return line(say("asks", { n: ledger.count(kling.ask.pictures), amount }));
   }

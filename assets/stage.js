@@ -4,7 +4,7 @@ let awaited = ""; // the task just sent again, until the stream tells of it
 
 const newest = () => [...tasks.values()].reduce((a, b) => (!a || b.created > a.created ? b : a), null);
 const comparison = () => { // the one on the stage, if it is one
-  if (picked?.startsWith("g:")) return picked.slice(2);
+  if (picked?.startsWith("g:") && tasksAt(picked).length) return picked.slice(2);
   return tasks.has(picked) ? "" : newest()?.cell?.comparison ?? "";
 };
 const current = () => (comparison() ? null : tasks.get(picked) ?? newest());
@@ -92,7 +92,7 @@ kling.look = () => {
   setTimeout(() => { if (note === asked) tell(task, connected() ? say("nothing_new") : ""); }, kling.asking);
   return [task.id];
 };
-kling.unheard = () => tell(tasks.get(pressed), say("unheard"), "err");
+kling.unheard = () => tell(current(), say("unheard"), "err");
 
 // ── what came of the last press, in place, until its task changes ────────────────────────────
 let note = null; // {id, revision, text, tone}

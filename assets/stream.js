@@ -3,6 +3,7 @@
 // the others; when it goes, the next one goes on where it stopped.
 const gone = new Set(); // ids of deleted tasks: an answer that was on its way may still hold them
 let last = ""; // id of the last event: mark and revision
+const unsaid = []; // changes that are read out to who does not see them
 
 // ── what is heard ────────────────────────────────────────────────────────────────────────────
 function take(message, { whole }) { // `whole`: with every cell of the comparisons it speaks of
@@ -18,7 +19,7 @@ function take(message, { whole }) { // `whole`: with every cell of the compariso
 function takeOne(task) {
   const before = tasks.get(task.id);
   if (gone.has(task.id) || before?.revision > task.revision) return; // an older page came late
-  if (before && before.state !== task.state) live.textContent = `${stateWord(task)}: ${title(task)}`;
+  if (before && before.state !== task.state) unsaid.push(`${stateWord(task)}: ${title(task)}`);
   noticed(before, task);
   enter(task);
   dirty.add(keyOf(task));
@@ -49,7 +50,15 @@ const HEAR = {
   changes: (message) => take(message, { whole: false }),
 };
 
+function outdated({ page }) { // the program was started anew, with another key, prices or scripts
+  if (!page || page === kling.page || kling.tab.get("renewed") === page) return false;
+  kling.tab.set("renewed", page);
+  location.reload(); // what was typed and not sent stays
+  return true;
+}
+
 function hear(name, id, message) {
+  if (outdated(message)) return;
   last = id;
   heard = true;
   skew = message.now - Date.now() / 1000;
@@ -58,6 +67,7 @@ function hear(name, id, message) {
   drawHeader();
   drawBanner();
   drawAll();
+  if (unsaid.length) live.textContent = unsaid.splice(0).join(stop);
   if (name === "page") watchBottom();
 }
 

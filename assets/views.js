@@ -59,7 +59,7 @@ const plain = { only: "", query: "", words: [], cursor: "" }; // everything
 let views = new Map([["", plain]]), view = plain;
 
 function viewOf(only, query) {
-  const words = wordsOf(query), key = [only, ...words.map((word) => word.text)].join(" ").trim();
+  const words = wordsOf(query), key = [only, ...words.map((word) => word.text)].join(" ");
   const found = views.get(key) ?? { only, query, words, cursor: plain.cursor };
   views.set(key, found);
   for (const wider of views.values()) if (covers(wider, found)) found.cursor = further(wider, found);

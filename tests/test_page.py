@@ -334,8 +334,9 @@ async def test_a_caller_without_a_cookie_is_told_so_and_nothing_is_kept(
     assert report["problems"] == {"": NO_OWNER.of(lang)}
     report = await page.composer.check_upload(sent(tmp_path), nobody)
     assert [*report["problems"].values()] == [NO_OWNER.of(lang)]
-    shown = await page.actions.show(gr.EventData(None, {"task_id": task.id}), nobody)
-    (update,) = shown.values()
+    asked = gr.EventData(None, {"task_id": task.id, "question": 7})
+    update, question = await page.actions.show(asked, nobody)
+    assert question == 7
     assert len(update["value"]) == len(page.stage.examples)
     assert await page.actions.use_settings(task.id, nobody) == {}
     (cancel,) = [
@@ -355,7 +356,7 @@ def _id(page: Page, action: str) -> int:
 async def test_whatever_is_named_as_a_task_nothing_raises(built: Page, odd: Any) -> None:
     ann = asked_by("ann")
     for event in (gr.EventData(None, odd), gr.EventData(None, {"task_id": odd})):
-        (update,) = (await built.actions.show(event, ann)).values()
+        update, _ = await built.actions.show(event, ann)
         assert len(update["value"]) == len(built.stage.examples)
     assert await built.actions.use_settings(odd, ann) == {}
     for name in ("cancel", "release", "look", "discard", "delete"):
@@ -408,10 +409,10 @@ async def test_a_running_task_shows_a_tile_per_picture_in_the_asked_shape(built:
         created=0, state_since=0, request={"n": 3, "aspect_ratio": "9:16"},
         remote_pictures=(RemotePicture(url="https://host/a.png"),),
     )  # fmt: skip
-    (update,) = built.stage.show(task, "http://here").values()
+    update = built.stage.show(task, "http://here")
     tile = "http://here/gradio_api/studio/placeholder/720x1280"
     assert update["value"] == [tile] * 3
-    (update,) = built.stage.show(None, "http://here").values()
+    update = built.stage.show(None, "http://here")
     assert len(update["value"]) == 4
 
 

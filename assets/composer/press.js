@@ -53,9 +53,9 @@
   let agreed = false;
   document.addEventListener("click", (event) => {
     if (!event.target.closest?.("#generate")) return;
-    if (event.detail === 2 || (!agreed && expensive())) {
+    if (event.detail > 1 || (!agreed && expensive())) {
       event.stopImmediatePropagation();
-      if (event.detail !== 2) ask();
+      if (event.detail <= 1) ask();
     }
     agreed = false;
   }, true);
@@ -79,6 +79,7 @@
   let open = null;
   kling.reconsider = () => { if (open && !open.still()) open.dialog.close(); };
   kling.question = ({ title, body, yes, kind, still = () => true }) => new Promise((answer) => {
+    if (open) return answer(false);
     const make = (tag, properties, ...children) => {
       const node = Object.assign(document.createElement(tag), properties);
       node.append(...children);
@@ -101,12 +102,14 @@
     dialog.showModal();
   });
 
+  kling.typing = ({ target }) => // a choice takes no letters
+    target.closest?.("input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable]");
   document.addEventListener("keydown", (event) => {
-    const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
+    if (document.querySelector("dialog[open]")) return;
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.isComposing && !event.repeat) {
       event.preventDefault();
       $("generate")?.click();
-    } else if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    } else if (event.key === "/" && !kling.typing(event) && !event.ctrlKey && !event.metaKey && !event.altKey) {
       event.preventDefault();
       document.querySelector("#field-prompt textarea")?.focus();
     }

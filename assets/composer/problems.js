@@ -47,7 +47,9 @@
     }
     const colon = kling.lang === "zh" ? "：" : ": ";
     const named = Object.entries(problems).map(([name, text]) => (labels[name] ? labels[name] + colon + text : text));
-    $("problems")?.replaceChildren(...named.map((text) =>
+    const box = $("problems"), said = [...(box?.children ?? [])].map((line) => line.textContent);
+    if (said.join("\n") === named.join("\n")) return; // it would be read out again
+    box?.replaceChildren(...named.map((text) =>
       Object.assign(document.createElement("p"), { textContent: text })));
   }
 
@@ -63,9 +65,13 @@
     line?.remove();
     field.classList.toggle("wrong", Boolean(text));
     const input = field.querySelector("textarea, input");
-    if (!text) return input?.removeAttribute("aria-invalid");
-    input?.setAttribute("aria-invalid", "true");
-    field.append(Object.assign(document.createElement("p"), { className: "problem", textContent: text }));
+    const id = `problem-${field.id}`;
+    for (const [name, value] of [["aria-invalid", "true"], ["aria-describedby", id]]) {
+      if (text) input?.setAttribute(name, value);
+      else input?.removeAttribute(name);
+    }
+    if (!text) return;
+    field.append(Object.assign(document.createElement("p"), { id, className: "problem", textContent: text }));
     const fold = field.closest(".fold");
     if (fold) kling.openFold(fold, true);
   }

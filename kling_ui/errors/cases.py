@@ -30,7 +30,7 @@ _CLOCK = Text("Set this machine's clock right, then send again.", "请校准本�
 
 CASES: dict[str, Case] = {
     "1000": Case(
-        Text("Kling did not accept the key", "可灵未通过密钥验证"),
+        Text("Kling did not accept the key", "密钥未通过可灵验证"),
         Text("Check KLING_API_KEY, start again and retry.", "请检查 KLING_API_KEY，重启后重试。"),
         "again",
     ),
@@ -43,7 +43,7 @@ CASES: dict[str, Case] = {
         "again",
     ),
     "1002": Case(
-        Text("Kling does not know this key", "可灵不认识这个密钥"),
+        Text("Kling does not know this key", "可灵无法识别该密钥"),
         Text(
             "Check the key, and that it belongs to the region of KLING_BASE_URL.",
             "请检查密钥，并确认它与 KLING_BASE_URL 属于同一区域。",
@@ -224,7 +224,7 @@ CASES: dict[str, Case] = {
         "yes",
     ),
     "pictures_gone": Case(
-        Text("The pictures are no longer at Kling", "图片在可灵已不存在"),
+        Text("The pictures are no longer at Kling", "可灵上已没有这些图片"),
         _SUPPORT,
         "",
         "yes",
@@ -261,17 +261,17 @@ CASES: dict[str, Case] = {
         "edit",
     ),
     "forgotten": Case(
-        Text("Kling says it does not know this task any more", "可灵表示已找不到这个任务"),
+        Text("Kling says it does not know this task any more", "可灵称该任务已不存在"),
         Text(
             "It is asked again now and then, for a day and longer.",
-            "会继续不时查询，持续一天以上。",
+            "之后一天多内会不时再次查询。",
         ),
         "look",
         "maybe",
     ),
     "cancelled": Case(
         Text("Cancelled before it was sent", "已在发送前取消"),
-        Text("Change it and send it again, or let it be.", "可以修改后重新发送，也可以就此作罢。"),
+        Text("Change it and send it again, or let it be.", "可以修改后重新发送，也可以不再处理。"),
         "edit",
     ),
     "account_missing": Case(

@@ -17,7 +17,7 @@ from ..web.links import base_of
 from ..web.owner import owner_of
 from .endpoints import named
 from .form import Form, Uploads
-from .stage import Stage
+from .stage import Stage, on_stage
 
 TOO_LATE = Text(
     "It has moved on meanwhile: nothing was sent again.", "任务状态已变化：没有再次发送。"
@@ -32,12 +32,14 @@ class Actions:
     def __init__(self, studio: Studio, uploads: Uploads, *, form: Form, stage: Stage) -> None:
         self.studio, self.uploads, self.form, self.stage = studio, uploads, form, stage
 
-    async def show(self, event: gr.EventData, request: gr.Request) -> Any:
+    async def show(self, event: gr.EventData, request: gr.Request) -> tuple[Any, int]:
+        """The gallery, and the number of the question that it answers."""
         try:
-            task = await self._task(event.task_id, request)
+            task, question = await self._task(event.task_id, request), event.question
         except (AttributeError, TypeError):  # an event may come without data, or with any
-            task = None
-        return self.stage.show(task, base_of(request))
+            task, question = None, 0
+        number = question if isinstance(question, int) else 0
+        return self.stage.show(task, base_of(request)), number
 
     async def use_settings(self, task_id: Any, request: gr.Request) -> dict[Any, Any]:
         task = await self._task(task_id, request)
@@ -50,13 +52,13 @@ class Actions:
     async def use_as_reference(
         self, task_id: Any, position: Any, request: gr.Request
     ) -> dict[Any, Any]:
-        """The picture at `position` of a task, into the form."""
+        """The picture at `position` on the stage, into the form."""
         task = await self._task(task_id, request)
-        kept = [picture for picture in task.pictures if not picture.watermarked] if task else []
-        if not kept:
+        placed = on_stage(task) if task else {}
+        if not placed:
             return {}
-        place = position if isinstance(position, int) and 0 <= position < len(kept) else 0
-        path = await self.uploads.lend_picture(kept[place])
+        place = position if isinstance(position, int) and position in placed else min(placed)
+        path = await self.uploads.lend_picture(placed[place])
         return self.form.show_picture(path) if path else {}
 
     async def again(self, request: gr.Request, task_id: Any, nonce: Any) -> dict[str, str]:

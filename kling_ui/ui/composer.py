@@ -200,7 +200,8 @@ class Composer:
 
     async def _read(self, values: dict[str, Any]) -> tuple[ImageRequest, Problems]:
         draft, problems = await self.uploads.draft(values)
-        if is_blank(values.get("model_name")):  # emptied by hand: the default was not chosen
+        ticked = _chosen(values.get("compare_models"))
+        if is_blank(values.get("model_name")) and not ticked:  # the default was not chosen
             problems["model_name"] = MODEL_REQUIRED
         return draft, problems
 
@@ -228,11 +229,13 @@ def _chosen(value: Any) -> Sequence[str]:
 
 def _all_problems(draft: ImageRequest, problems: Problems, grid: Comparison) -> Problems:
     """`problems` are the draft's. Where something is compared, each place's own, and of the
-    draft's those of the upload only."""
+    draft's those of what all places share."""
     if grid.places[0].request == draft:
         return problems
-    uploaded = {name: text for name, text in problems.items() if name in ("image", "image_url")}
-    return uploaded or problems_of(grid)
+    shared = {"image", "image_url"}
+    if problems.get("model_name") is MODEL_REQUIRED:
+        shared.add("model_name")
+    return problems_of(grid) | {name: text for name, text in problems.items() if name in shared}
 
 
 def _reported(outcome: Task | dict[str, Text], lang: Lang) -> dict[str, Any]:

@@ -32,6 +32,11 @@ DEMO_BANNER = Text(
     "演示模式。未设置 API 密钥：图片由本机绘制，不会发送任何内容，也不会产生费用。"
     "设置 KLING_API_KEY 并重启后即可使用可灵。",
 )
+NOT_SHARED_BANNER = Text(
+    "Demo. The key of this server is not for visitors: pictures are drawn on the server, nothing "
+    "is sent or charged.",
+    "演示模式。本服务器的密钥不对访客开放：图片由服务器绘制，不会发送任何内容，也不会产生费用。",
+)
 # later ones go before earlier ones
 STYLE = ("page", "composer", "stage", "history", "settings", "present")
 COMPOSER = ("press", "problems", "rules", "picture", "prompt", "request")
@@ -59,7 +64,8 @@ FEED = (  # one script
 
 class Page:
     """The whole page over one studio. `blocks` is what Gradio launches. It asks before more
-    `pictures` at once, or more `money` by estimate, than `ask` says."""
+    `pictures` at once, or more `money` by estimate, than `ask` says; `demo` is what it says of
+    itself where nothing goes to Kling."""
 
     def __init__(
         self,
@@ -68,8 +74,9 @@ class Page:
         *,
         default_model: str,
         ask: Mapping[str, float] | None = None,
+        demo: Text = DEMO_BANNER,
     ) -> None:
-        self.studio, self.assets = studio, assets
+        self.studio, self.assets, self.demo = studio, assets, demo
         self.ask = ask or {"pictures": ASK_PICTURES, "money": ASK_PRICE}
         self.speech = Speech()
         with gr.Blocks(title="Kling Image Studio", analytics_enabled=False) as self.blocks:
@@ -126,7 +133,7 @@ class Page:
     def _banner(self, lang: Lang) -> dict[str, str] | None:
         if self.studio.blocked:
             return {"kind": "error", "text": self.studio.blocked.of(lang)}
-        return None if self.studio.account.live else {"kind": "demo", "text": DEMO_BANNER.of(lang)}
+        return None if self.studio.account.live else {"kind": "demo", "text": self.demo.of(lang)}
 
     # layout
 
@@ -163,30 +170,25 @@ class Page:
 
     def _wire_stage(self) -> None:
         chosen, acts, selected = self.chosen, self.actions, "() => [kling.selected()]"
-        self.feed.show(acts.show, None, self.stage.gallery, trigger_mode="multiple", **QUIET).then(
-            None, None, None, js="() => kling.showed()", **QUIET
-        )
+        answered = gr.JSON(visible=False)
+        self.feed.show(
+            acts.show, None, [self.stage.gallery, answered], trigger_mode="multiple", **QUIET
+        ).success(None, answered, None, js="(question) => kling.showed(question)", **QUIET)
         buttons, fields = self.stage.actions, self.composer.fields
-        buttons["settings"].click(acts.use_settings, chosen, fields, js=selected, **QUIET)
-        for name, act in (("cancel", self.studio.cancel), ("release", self.studio.release)):
-            buttons[name].click(acts.on_own(act), chosen, None, js=selected, **QUIET)
-        for name in ("discard", "delete"):
-            ask = f"() => kling.sure('{name}')"
-            buttons[name].click(acts.on_own(self.studio.delete), chosen, None, js=ask, **QUIET)
-        asked = buttons["look"].click(
-            acts.on_own(self.studio.look), chosen, None, js="() => kling.look()", **QUIET
-        )
-        asked.failure(None, None, None, js="() => kling.unheard()", **QUIET)
-        starred = acts.on_own(self.studio.star)
-        buttons["star"].click(starred, chosen, None, js=selected, **QUIET)
         picture = [self.composer.form.components[name] for name in ("image", "image_url")]
-        buttons["reference"].click(
-            acts.use_as_reference,
-            [chosen, self.position],
-            picture,
-            js="() => kling.reference()",
-            **QUIET,
-        )
+        own, studio, place = acts.on_own, self.studio, [chosen, self.position]
+        for name, act, inputs, outputs, js in (
+            ("settings", acts.use_settings, chosen, fields, selected),
+            ("reference", acts.use_as_reference, place, picture, "() => kling.reference()"),
+            ("cancel", own(studio.cancel), chosen, None, selected),
+            ("release", own(studio.release), chosen, None, selected),
+            ("star", own(studio.star), chosen, None, selected),
+            ("look", own(studio.look), chosen, None, "() => kling.look()"),
+            ("discard", own(studio.delete), chosen, None, "() => kling.sure('discard')"),
+            ("delete", own(studio.delete), chosen, None, "() => kling.sure('delete')"),
+        ):
+            asked = buttons[name].click(act, inputs, outputs, js=js, **QUIET)
+            asked.failure(None, None, None, js="() => kling.unheard()", **QUIET)
         for name in ("again", "retry"):
             self._wire_again(buttons[name], f"() => kling.again('{name}')")
         in_the_browser = {"download": "download", "details": "details", "link": "copyLink"}

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from ..task import Task
+from ..task import Picture, Task
 from ..text import Text
 from ..web.links import PREFIX, picture_link
 from .words.stage import ACTIONS
@@ -56,12 +56,12 @@ class Stage:
             elem_id="stage-details-box",
         )
 
-    def show(self, task: Task | None, base: str) -> dict[Any, Any]:
+    def show(self, task: Task | None, base: str) -> Any:
         """The gallery for `task`, or the examples; `base` is the page's own address."""
         links = _links(task) if task else self.examples
         value = [f"{base}{link}" for link in links]
         columns = columns_for(len(value))
-        return {self.gallery: gr.update(value=value, columns=columns, selected_index=None)}
+        return gr.update(value=value, columns=columns, selected_index=None)
 
 
 def columns_for(count: int) -> int:
@@ -69,13 +69,16 @@ def columns_for(count: int) -> int:
     return max(1, count if count <= 4 else -(-count // 2) if count <= 8 else 3)
 
 
-def _links(task: Task) -> list[str]:
+def on_stage(task: Task) -> dict[int, Picture]:
+    """Each picture by its place: while the task runs there are places for those to come."""
     kept = [picture for picture in task.pictures if not picture.watermarked]
-    if task.state.over:
-        return [picture_link(picture.id, SHOWN) for picture in kept]
-    placed = {picture.position: picture_link(picture.id, SHOWN) for picture in kept}
-    count = max(task.n, len(placed))
-    return [placed.get(position, _placeholder(task)) for position in range(count)]
+    return dict(enumerate(kept)) if task.state.over else {one.position: one for one in kept}
+
+
+def _links(task: Task) -> list[str]:
+    links = {place: picture_link(one.id, SHOWN) for place, one in on_stage(task).items()}
+    count = len(links) if task.state.over else max(task.n, len(links))
+    return [links.get(place, _placeholder(task)) for place in range(count)]
 
 
 def _placeholder(task: Task) -> str:

@@ -3,6 +3,7 @@ memory."""
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -10,7 +11,8 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import IO, Any
+from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
@@ -25,7 +27,7 @@ from ..task import Picture, Task, is_id
 from .body import body_of
 from .links import PREFIX
 from .owner import asked_from_here, owner_of
-from .pictures import file_name
+from .pictures import file_name, with_settings
 from .tasks import MOST
 
 PIECE = 1024 * 1024  # bytes
@@ -37,7 +39,8 @@ def archive_routes(studio: Studio) -> Sequence[BaseRoute]:
         owner = owner_of(request)
         if not owner or not asked_from_here(request):
             return Response(status_code=403)
-        ids = _ids(await body_of(request))
+        form = await body_of(request)
+        ids = _ids(form)
         if ids is None:
             return Response(status_code=400)
         asked = [await studio.task(task_id, owner=owner) for task_id in ids]
@@ -49,7 +52,7 @@ def archive_routes(studio: Studio) -> Sequence[BaseRoute]:
             "content-disposition": f"attachment; filename={name}",
             "cache-control": "no-store",
         }
-        pieces = packed(tasks, studio.folder)
+        pieces = packed(tasks, studio.folder, settings=_given(form, "settings") == "1")
         return StreamingResponse(pieces, media_type="application/zip", headers=headers)
 
     return [Route(f"{PREFIX}/zip", archive, methods=["POST"])]
@@ -59,27 +62,38 @@ def _ids(form: bytes | None) -> list[str] | None:
     """What is no id is left out; None where there is nothing to read, or too many."""
     if form is None:
         return None
-    words = parse_qs(form.decode(errors="replace")).get("ids", [""])[0].split()
+    words = _given(form, "ids").split()
     return None if len(words) > MOST else [*dict.fromkeys(filter(is_id, words))]
 
 
-def packed(tasks: Sequence[Task], folder: PictureFolder) -> Iterator[bytes]:
-    """A zip in pieces: the pictures as Kling made them, and what was asked in a manifest. A
-    picture that is gone from the disk is in neither."""
+def _given(form: bytes | None, name: str) -> str:
+    return parse_qs((form or b"").decode(errors="replace")).get(name, [""])[0]
+
+
+def packed(
+    tasks: Sequence[Task], folder: PictureFolder, *, settings: bool = False
+) -> Iterator[bytes]:
+    """A zip in pieces: the pictures as Kling made them, or with their `settings` inside, and what
+    was asked in a manifest. A picture that is gone from the disk is in neither."""
     sink, listed, taken = _Sink(), [], set[str]()
     with ZipFile(sink, "w", ZIP_STORED) as zipped:
         for task in tasks:
             files: list[dict[str, Any]] = []
             for picture in task.pictures:
-                with suppress(FileNotFoundError), folder.original(picture.file).open("rb") as file:
+                path = folder.original(picture.file)
+                with suppress(FileNotFoundError), _opened(path, task, settings=settings) as file:
                     name = _free_name(task, picture, taken)
                     for _ in _copied(file, zipped, _entry(name, file, task)):
                         yield sink.drain()
-                    files.append(_file(name, picture))
+                    files.append(_file(name, picture, file))
             listed.append({**_described(task), "files": files})
         text = json.dumps({"tasks": listed}, ensure_ascii=False, indent=2)
         zipped.writestr("manifest.json", text)
     yield sink.drain()
+
+
+def _opened(path: Path, task: Task, *, settings: bool) -> io.BufferedIOBase:
+    return io.BytesIO(with_settings(path, task)) if settings else path.open("rb")
 
 
 class _Sink(io.RawIOBase):
@@ -101,7 +115,7 @@ class _Sink(io.RawIOBase):
         return held
 
 
-def _copied(source: IO[bytes], zipped: ZipFile, entry: ZipInfo) -> Iterator[None]:
+def _copied(source: io.BufferedIOBase, zipped: ZipFile, entry: ZipInfo) -> Iterator[None]:
     """Stops after each piece."""
     with zipped.open(entry, "w") as target:
         while piece := source.read(PIECE):
@@ -109,10 +123,11 @@ def _copied(source: IO[bytes], zipped: ZipFile, entry: ZipInfo) -> Iterator[None
             yield
 
 
-def _entry(name: str, file: IO[bytes], task: Task) -> ZipInfo:
+def _entry(name: str, file: io.BufferedIOBase, task: Task) -> ZipInfo:
     made = time.localtime(max(task.created, 0))
     entry = ZipInfo(name, date_time=max(made[:6], (1980, 1, 1, 0, 0, 0)))
-    entry.file_size = os.fstat(file.fileno()).st_size
+    entry.file_size = file.seek(0, os.SEEK_END)
+    file.seek(0)
     return entry
 
 
@@ -125,9 +140,11 @@ def _free_name(task: Task, picture: Picture, taken: set[str]) -> str:
     return name
 
 
-def _file(name: str, picture: Picture) -> dict[str, Any]:
+def _file(name: str, picture: Picture, file: io.BufferedIOBase) -> dict[str, Any]:
+    """As it lies in the zip, where its settings may be inside."""
     size = {"width": picture.width, "height": picture.height}
-    return {"name": name, **size, "sha256": picture.sha256}
+    file.seek(0)
+    return {"name": name, **size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
 def _described(task: Task) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 from ..pictures import inscribed
 from ..request import SHARED
 from ..studio import Studio
-from ..task import Picture, is_id
+from ..task import Picture, Task, is_id
 from .links import PREFIX
 from .owner import owner_of
 
@@ -77,13 +77,16 @@ async def _owned(studio: Studio, request: Request) -> Picture | None:
 
 
 async def _inscribed(studio: Studio, request: Request, picture: Picture, path: Path) -> bytes:
-    """A copy of the original that tells what it was made with, as far as others may know it."""
-    data = await asyncio.to_thread(path.read_bytes)
     task = await studio.task(picture.task_id, owner=owner_of(request))
-    if task is None:
-        return data
+    if task is None:  # deleted in this moment
+        return await asyncio.to_thread(path.read_bytes)
+    return await asyncio.to_thread(with_settings, path, task)
+
+
+def with_settings(path: Path, task: Task) -> bytes:
+    """A copy of the original that tells what it was made with, as far as others may know it."""
     told = {name: value for name, value in task.request.items() if name in SHARED}
-    return await asyncio.to_thread(inscribed, data, request=told, task_id=task.remote_id)
+    return inscribed(path.read_bytes(), request=told, task_id=task.remote_id)
 
 
 async def _attachment(studio: Studio, request: Request, picture: Picture) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -42,8 +43,10 @@ def main() -> None:
     print(heading())
     with tempfile.TemporaryDirectory(prefix="kling-page-") as folder:
         figures = list(told(given.only, Path(folder), peers=not given.no_peers))
-    print("", *verdict(figures), sep="\n")
+    lines, fine = verdict(figures)
+    print("", *lines, sep="\n")
     print(f"{time.monotonic() - began:.0f} s in all, {load()}")
+    sys.exit(0 if fine else 1)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -83,14 +86,15 @@ def told(names: Sequence[str], folder: Path, *, peers: bool) -> Iterator[Figure]
                 yield figure
         except (NotMeasured, OSError, AssertionError, BrowserError) as error:
             print(f"not measured: {error!r}", flush=True)
+            yield Figure(f"{name}: not measured", None, "", most=0)
 
 
-def verdict(figures: Sequence[Figure]) -> Iterator[str]:
-    barred = [figure for figure in figures if figure.met is not None]
-    missed = [figure for figure in barred if not figure.met]
-    yield f"{len(barred) - len(missed)} bars met, {len(missed)} missed" + (":" if missed else "")
-    for figure in missed:
-        yield f"  {figure.what}"
+def verdict(figures: Sequence[Figure]) -> tuple[list[str], bool]:
+    """Lines to print, and whether every bar was met and nothing was left unmeasured."""
+    met = [figure for figure in figures if figure.met]
+    missed = [figure for figure in figures if figure.most is not None and not figure.met]
+    head = f"{len(met)} bars met, {len(missed)} missed" + (":" if missed else "")
+    return [head, *(f"  {figure.what}" for figure in missed)], not missed
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ WORDS: dict[str, Text] = {
     ),
     "delete_stay": Text("Still running, not deleted: {n}.", "另有 {n} 个仍在进行中，不会删除。"),
     "not_deleted": Text(
-        "The studio did not answer. Please press again.", "本机服务没有响应，请再按一次。"
+        "The studio did not answer. Please press again.", "服务没有响应，请再按一次。"
     ),
     "picture_of": Text("Picture {n}: {prompt}", "第 {n} 张：{prompt}"),
     "show_task": Text("Show: {prompt}", "查看：{prompt}"),

@@ -8,7 +8,7 @@ WORDS: dict[str, Text] = {
     "settings": Text("Settings", "设置"),
     "close": Text("Close", "关闭"),
     "loading": Text("Loading…", "正在加载…"),
-    "account_unheard": Text("The studio did not answer.", "本机服务没有响应。"),
+    "account_unheard": Text("The studio did not answer.", "服务没有响应。"),
     "try_again": Text("Try again", "重试"),
     # connection
     "connection": Text("Connection", "连接"),
@@ -27,7 +27,7 @@ WORDS: dict[str, Text] = {
     "deducting": Text("Tells the units deducted", "返回扣减点数"),
     "yes": Text("yes", "是"),
     "no": Text("no", "否"),
-    "unseen": Text("not seen yet", "尚未得知"),
+    "unseen": Text("not seen yet", "暂未检测到"),
     # adopting
     "adopt": Text("Adopt a task", "导入任务"),
     "adopt_help": Text(
@@ -53,7 +53,7 @@ WORDS: dict[str, Text] = {
     ),
     "spending_demo": Text(
         "Demo: what it would have cost. Nothing was charged.",
-        "演示任务：仅为假设费用，未产生任何扣费。",
+        "演示任务：仅为估算费用，实际未扣费。",
     ),
     "nothing_spent": Text(
         "No picture was finished in the last 30 days.", "近 30 天没有完成的图片。"

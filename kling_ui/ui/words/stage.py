@@ -12,9 +12,7 @@ WORDS: dict[str, Text] = {
     "nothing_new": Text(
         "No news of it so far; we keep looking.", "目前还没有新的消息，我们会继续查询。"
     ),
-    "unheard": Text(
-        "The studio did not answer. Please press again.", "本机服务没有响应，请再按一次。"
-    ),
+    "unheard": Text("The studio did not answer. Please press again.", "服务没有响应，请再按一次。"),
     "not_now": Text("Not now", "暂不"),
     "again_title": Text("Send it again?", "再次发送？"),
     "retry_title": Text("Send it again?", "再次发送？"),
@@ -22,14 +20,14 @@ WORDS: dict[str, Text] = {
     "discard_body": Text(
         "It is forgotten here and no longer looked for. If Kling did make it, you may be charged, "
         "and the pictures stay at Kling.",
-        "本机将不再保留它，也不再查询。如果可灵其实已经生成，您可能会被计费，图片会留在可灵。",
+        "此处将不再保留它，也不再查询。如果可灵其实已经生成，您可能会被计费，图片会留在可灵。",
     ),
     "delete_title": Text("Delete this task and its pictures?", "删除此任务及其图片？"),
     "delete_body": Text("This cannot be undone.", "删除后无法恢复。"),
     "copy": Text("Copy", "复制"),
     "copied": Text("Copied", "已复制"),
     "copy_by_hand": Text("Press Ctrl+C", "请按 Ctrl+C"),
-    "sent_again_for": Text("Sent again for", "重新发送自"),
+    "sent_again_for": Text("Sent again for", "原任务"),
     "former_gone": Text("a task that is not in this list", "不在此列表中的任务"),
     "said": Text("Message", "原始信息"),
     "request_id": Text("Request id", "请求 ID"),
@@ -47,9 +45,9 @@ WORDS: dict[str, Text] = {
     "picture_n_of": Text("Picture {n} of {of}", "第 {n} 张，共 {of} 张"),
     "comparison": Text("comparison", "对比"),
     "cells": Text("{n} of {of} finished", "已完成 {n} / {of}"),
-    "states": Text("How it went", "经过"),
+    "states": Text("How it went", "状态记录"),
     "reply": Text("Kling's last reply", "可灵的最近回复"),
-    "sent_again_as": Text("Sent again as", "已重新发送为"),
+    "sent_again_as": Text("Sent again as", "已重新发送，新任务"),
 }
 
 ACTIONS: dict[str, Text] = {
