@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import tracemalloc
@@ -132,6 +133,20 @@ async def test_another_sites_form_gets_nothing(
         task = await made(one, "a fox")
         answer = await client.post(ZIP, data={"ids": task.id}, headers={"sec-fetch-site": site_})
         assert answer.status_code == status
+
+
+async def test_settings_stand_in_the_files_where_they_are_wished(
+    kling: Start, studio: Open
+) -> None:
+    async with visited(kling, studio) as (one, client):
+        task = await made(one, "a fox")
+        answer = await client.post(ZIP, data={"ids": task.id, "settings": "1"})
+        found = ZipFile(io.BytesIO(answer.content))
+        (described,) = manifest(found)
+        (file,) = described["files"]
+        data = found.read(file["name"])
+    assert b"kling-image-studio:" in data
+    assert file["sha256"] == hashlib.sha256(data).hexdigest() != task.pictures[0].sha256
 
 
 async def test_too_many_ids_and_too_large_a_form_are_refused(kling: Start, studio: Open) -> None:

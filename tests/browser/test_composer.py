@@ -198,6 +198,48 @@ def test_many_pictures_are_asked_about_once_before_they_are_paid(
     expect(page.locator("#stage-grid .cell")).to_have_count(2)
 
 
+def test_the_shortcut_does_nothing_while_a_question_is_open(
+    app: Program, visit: Visit, kling_server: Kling
+) -> None:
+    page = visit(app.url)
+    before = len(kling_server.creates)
+    page.fill("#field-prompt textarea", "an {old|new} gate")
+    page.click("#field-n label:has-text('9')")
+    for _ in range(3):
+        page.keyboard.press("Control+Enter")
+        expect(page.locator("#sure")).to_have_count(1)
+    page.click("#sure .yes")
+    expect(page.locator("#sure")).to_have_count(0)
+    page.wait_for_timeout(500)
+    assert len(kling_server.creates) <= before + 2
+    expect(page.locator("#feed .card", has_text="gate")).to_have_count(1)
+
+
+def test_keys_work_while_a_choice_has_the_focus(app: Program, visit: Visit) -> None:
+    page = visit(app.url)
+    page.click("#field-aspect_ratio label:has-text('2:3')")
+    page.keyboard.press("/")
+    expect(page.locator("#field-prompt textarea")).to_be_focused()
+    page.keyboard.type("/p")
+    expect(page.locator("#field-prompt textarea")).to_have_value(re.compile("/p$"))
+
+
+def test_a_comparison_without_a_model_is_asked_for_one(
+    app: Program, visit: Visit, kling_server: Kling
+) -> None:
+    page = visit(app.url)
+    before = len(kling_server.creates)
+    page.fill("#field-prompt textarea", "an {old|new} well")
+    page.fill("#field-model_name input", "")
+    page.locator("#field-model_name input").blur()
+    page.click("#generate")
+    problem = page.locator("#field-model_name .problem")
+    expect(problem).to_be_visible()
+    described = page.locator("#field-model_name input").get_attribute("aria-describedby")
+    assert described == problem.get_attribute("id")
+    assert len(kling_server.creates) == before
+
+
 def test_a_link_fills_the_form_and_sends_nothing(
     app: Program, visit: Visit, kling_server: Kling
 ) -> None:

@@ -190,6 +190,18 @@ QUERIES = [
 ]
 
 
+def test_a_word_that_names_a_filter_is_not_that_filter(past: Program, visit: Visit) -> None:
+    page = visit(past.url)
+    page.fill("#history-search", "failed")
+    expect(filter_pill(page, 0)).to_have_attribute("aria-pressed", "true")
+    page.wait_for_timeout(400)  # until it is searched
+    page.fill("#history-search", "")
+    filter_pill(page, 3).click()
+    expect(filter_pill(page, 3)).to_have_attribute("aria-pressed", "true")
+    expect(filter_pill(page, 0)).to_have_attribute("aria-pressed", "false")
+    assert page.input_value("#history-search") == ""
+
+
 def test_the_page_and_the_server_find_the_same(tmp_path: Path, visit: Visit) -> None:
     """Also of letters that change when their case does."""
     states = [State.SUCCEEDED, State.FAILED, State.CANCELLED, State.EXPIRED, State.REJECTED]
@@ -293,6 +305,30 @@ def test_a_comparison_is_one_card(past: Program, visit: Visit) -> None:
     expect(group.locator(".state")).to_have_text("Failed")  # the worst of its cells
     expect(group.locator("img.tile")).to_have_count(4)
     assert group.locator(".mosaic").get_attribute("data-more") == "2"
+
+
+def test_a_deleted_comparison_leaves_the_stage(tmp_path: Path, visit: Visit) -> None:
+    program = told(tmp_path, compared)
+    try:
+        page = visit(program.url)
+        page.locator("#feed .card.group").click()
+        expect(page.locator("#stage-grid .cell")).to_have_count(2)
+        page.click("#feed .choose")
+        page.locator("#feed .card.group").click()
+        page.locator("#feed .tray .pill", has_text="Delete").click()
+        page.click("#sure .yes")
+        expect(page.locator("#feed .card")).to_have_count(1)
+        expect(page.locator("#stage-head b")).to_have_text("the other")
+        expect(page.locator("#stage-grid")).to_be_hidden()
+    finally:
+        program.stop()
+
+
+def compared(past: Past) -> None:
+    comparison = secrets.token_hex(16)
+    for k in range(2):
+        past.task("side by side", State.FAILED, cell=Cell(comparison, 0, k, "", f"column {k}"))
+    past.task("the other", State.FAILED)
 
 
 def test_a_comparison_that_is_half_known_is_asked_for(app: Program, visit: Visit) -> None:

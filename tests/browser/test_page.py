@@ -69,6 +69,21 @@ def test_the_first_visit_makes_pictures_without_a_key_and_keeps_them(
     page.close()
 
 
+def test_an_open_page_follows_when_the_program_is_given_a_key(
+    program: Start, visit: Visit, kling_server: Kling
+) -> None:
+    app = program()
+    page = visit(app.url)
+    expect(page.locator("#pill-account")).to_have_text("Demo")
+    page.fill("#field-prompt textarea", "typed before the restart")
+    assert app.stop() == 0
+    app.env |= {"KLING_BASE_URL": f"{kling_server.url}/kling", "KLING_API_KEY": "good-key"}
+    app.start()
+    expect(page.locator("#pill-account")).to_contain_text("Live", timeout=20_000)
+    expect(page.locator("#banner")).to_be_hidden()
+    expect(page.locator("#field-prompt textarea")).to_have_value("typed before the restart")
+
+
 def test_generate_never_blocks_five_presses_are_five_tasks(app: Program, visit: Visit) -> None:
     page = visit(app.url)
     page.fill("#field-prompt textarea", "five presses")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -73,3 +74,19 @@ def test_pictures_take_their_places_before_gradio_hears_of_them(app: Program, vi
     expect(page.locator("#stage-gallery img[src$='/1280']")).to_have_count(2)
     pictures.first.click()
     expect(page.locator("#stage-gallery .preview")).to_be_visible()
+
+
+def test_seconds_are_counted_in_a_comparison_too(app: Program, visit: Visit) -> None:
+    cells = [
+        {
+            "state": "processing", "over": False, "sent": 8,
+            "cell": {"comparison": "c" * 32, "row": 0, "column": k, "row_label": "",
+                     "column_label": f"column {k}"},
+        }
+        for k in range(2)
+    ]  # fmt: skip
+    page = visit(app.url, before=saying(*cells))
+    state = page.locator("#stage-grid .cell .state").first
+    expect(state).to_have_text(re.compile("Processing"))
+    before = state.text_content()
+    expect(state).not_to_have_text(before or "")
