@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, Route, expect
 
 from ..conftest import Kling
@@ -135,7 +136,11 @@ def test_variants_models_and_shapes_make_one_grid(
     }
     with page.expect_download() as download:
         page.click("#act-export")
-    assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
+    with Image.open(download.value.path()) as picture:
+        assert (picture.format, picture.size) == ("PNG", (200 + 2 * 528, 108 + 2 * 302))
+        middles = [(200 + 528 * k + 256, 108 + 302 * j + 143) for k in range(2) for j in range(2)]
+        found = {picture.convert("RGB").getpixel(middle) for middle in middles}
+    assert not found & {(255, 255, 255), (238, 242, 246)}  # paper, and a cell without its picture
     grid.locator("button.cell >> nth=3").click()
     expect(page.locator("#stage-head b")).to_have_text("a teal kite")
     page.reload()
@@ -213,6 +218,33 @@ def test_the_shortcut_does_nothing_while_a_question_is_open(
     page.wait_for_timeout(500)
     assert len(kling_server.creates) <= before + 2
     expect(page.locator("#feed .card", has_text="gate")).to_have_count(1)
+
+
+def test_an_input_method_that_composes_keeps_its_enter(
+    app: Program, visit: Visit, kling_server: Kling
+) -> None:
+    page = visit(app.url)
+    before = len(kling_server.creates)
+    press = """(isComposing) => document.querySelector("#field-prompt textarea").dispatchEvent(
+        new KeyboardEvent("keydown",
+            { key: "Enter", ctrlKey: true, isComposing, bubbles: true }))"""
+    page.fill("#field-prompt textarea", "composed")
+    page.evaluate(press, True)
+    page.wait_for_timeout(500)
+    assert len(kling_server.creates) == before
+    page.evaluate(press, False)
+    expect(card(page, "composed")).to_have_count(1)
+
+
+def test_the_counter_warns_before_the_end_and_says_what_is_too_much(
+    app: Program, visit: Visit
+) -> None:
+    page = visit(app.url)
+    counter = page.locator("#field-prompt .counter")
+    for length, kind in ((2000, "counter"), (2300, "counter near"), (2503, "counter over")):
+        page.fill("#field-prompt textarea", "x" * length)
+        expect(counter).to_have_attribute("class", kind)
+    expect(counter).to_contain_text("3 too many")
 
 
 def test_keys_work_while_a_choice_has_the_focus(app: Program, visit: Visit) -> None:

@@ -90,3 +90,18 @@ def test_seconds_are_counted_in_a_comparison_too(app: Program, visit: Visit) -> 
     expect(state).to_have_text(re.compile("Processing"))
     before = state.text_content()
     expect(state).not_to_have_text(before or "")
+
+
+def test_what_is_usual_and_what_today_cost_is_told(app: Program, visit: Visit) -> None:
+    running = {"state": "processing", "over": False, "ended": None, "sent": 8, "usual": 17.6}
+    page = visit(app.url, before=saying(running, spent=["$0.056"], running=1))
+    expect(page.locator("#stage-head")).to_contain_text("usually 18 s")
+    expect(page.locator("#pill-spent")).to_have_text("$0.056 today")
+    expect(page.locator("#pill-running")).to_contain_text("1")
+
+
+def test_a_task_that_is_held_back_offers_to_be_sent(app: Program, visit: Visit) -> None:
+    held = {"state": "queued", "over": False, "ended": None, "case": "held", "action": "release"}
+    page = visit(app.url, before=saying(held))
+    expect(page.locator("#act-release")).to_be_visible()
+    expect(page.locator("#act-cancel")).to_be_visible()
