@@ -471,6 +471,19 @@ async def test_what_is_no_picture_is_not_found(kling: Start, studio: Open, name:
         assert (await client.get(f"/gradio_api/studio/pictures/{name}")).status_code == 404
 
 
+async def test_what_was_spent_today_is_looked_at_again_after_midnight(
+    kling: Start, studio: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kling_ui.web.events._until_midnight", lambda: 0.3)
+    async with studio(kling().url, run=False) as one, caller(site(one)) as client:
+        asked = Counted(one)
+        tab = asyncio.create_task(heard(client, lambda messages: len(messages) > 1))
+        async with asyncio.timeout(20):
+            while asked.names.count("summary") < 3:  # noqa: ASYNC110 — it has no event to wait for
+                await asyncio.sleep(0.05)
+        tab.cancel()
+
+
 async def test_a_placeholder_has_the_asked_shape(kling: Start, studio: Open) -> None:
     async with studio(kling().url) as one, caller(site(one)) as client:
         svg = await client.get("/gradio_api/studio/placeholder/1280x720")

@@ -105,11 +105,17 @@ class _Stream:
 
     def _hear(self, beside: dict[str, Any], moment: float) -> None:
         self._told, self._looked = beside, moment
-        self._look_at = moment + HEARTBEAT if beside["waiting"] else inf
+        self._look_at = moment + (HEARTBEAT if beside["waiting"] else _until_midnight())
 
     def _event(self, name: str, data: dict[str, Any]) -> str:
         text = json.dumps({**data, **self._told, "now": time.time()}, ensure_ascii=False)
         return f"id: {self._mark}-{self._since}\nevent: {name}\ndata: {text}\n\n"
+
+
+def _until_midnight() -> float:
+    """Seconds until what was spent today is nothing again."""
+    now = time.localtime()
+    return 24 * 3600.0 + 1 - (now.tm_hour * 3600 + now.tm_min * 60 + now.tm_sec)
 
 
 def _heard(last: str, mark: str, reached: int) -> int | None:
