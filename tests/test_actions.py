@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ from kling_ui.fields import KEPT
 from kling_ui.history import DiskTrouble, Found, NewTask
 from kling_ui.studio import Studio
 from kling_ui.studio.studio import DISK_FULL
-from kling_ui.task import State, Task
+from kling_ui.task import Picture, State, Task
 from kling_ui.ui.actions import TOO_LATE
 from kling_ui.ui.page import Page
+from kling_ui.ui.stage import on_stage
 from kling_ui.web import Assets
 
 from .conftest import open_studio, submitted
@@ -149,3 +151,13 @@ async def test_discard_forgets_what_nobody_could_confirm(
     assert await quiet.task(former.id, owner="ann")
     await fn.fn(former.id, asked_by("ann"))
     assert await quiet.task(former.id, owner="ann") is None
+
+
+def test_a_picture_is_named_by_its_place_also_where_another_is_still_to_come() -> None:
+    third = Picture("p", "1", 2, False, "p.png", "image/png", 9, "ab", 10, 10)
+    task = Task(
+        id="1", owner="ann", account="test", state=State.SAVING, external_task_id="e", revision=1,
+        created=0, state_since=0, request={"n": 4}, pictures=(third,),
+    )  # fmt: skip
+    assert on_stage(task) == {2: third}
+    assert on_stage(replace(task, state=State.SUCCEEDED)) == {0: third}
