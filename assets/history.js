@@ -122,8 +122,10 @@ async function missed(task, picture, address) { // gone, or only not reached?
 }
 
 function tick({ state, side, lead, group }) {
-  set(state, stateText(lead));
-  state.className = `state ${tone(lead)}`;
+  const made = group?.filter((task) => task.state === "succeeded").length;
+  const mixed = made && made < group.length && group.every((task) => task.over);
+  set(state, mixed ? say("cells", { n: made, of: group.length }) : stateText(lead));
+  state.className = `state ${mixed ? "warn" : tone(lead)}`;
   set(side, group ? images(group.reduce((sum, task) => sum + task.n, 0)) : aside(lead));
 }
 

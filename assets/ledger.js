@@ -41,8 +41,8 @@ const ledger = (() => {
     const sums = [[say("spent_today"), today], [say("spent_week"), week], [say("spent_month"), month]];
     const paid = days.some((one) => !one.demo), demo = days.some((one) => one.demo);
     return [
-      ...(paid || kling.live ? [totals(sums, false), note(say("spending_live"))] : []),
-      ...(demo || !kling.live ? [totals(sums, true), note(say("spending_demo"), "demo")] : []),
+      ...(paid || kling.live ? [totals(sums, days, false), note(say("spending_live"))] : []),
+      ...(demo || !kling.live ? [totals(sums, days, true), note(say("spending_demo"), "demo")] : []),
       days.length ? daily(days) : note(say("nothing_spent")),
       make("a", { href: csv, download: "", className: "button", textContent: say("export") }),
     ];
@@ -50,9 +50,10 @@ const ledger = (() => {
 
   const note = (text, kind = "") => make("p", { className: `note ${kind}`.trim(), textContent: text });
 
-  function totals(sums, demo) {
+  function totals(sums, days, demo) {
     const one = sums.flatMap(([, list]) => list).find((spend) => spend.demo === demo);
-    const nothing = one ? money(0, one.currency) : count(0);
+    const unknown = days.some((day) => day.demo === demo && day.amount == null);
+    const nothing = one ? money(0, one.currency) : unknown ? say("unknown") : count(0);
     return make("dl", { className: `sums${demo ? " demo" : ""}` }, ...sums.map(([name, list]) => {
       const own = list.filter((one) => one.demo === demo).map((one) => money(one.amount, one.currency));
       return make("div", {}, make("dt", { textContent: name }),

@@ -9,7 +9,7 @@ const comparison = () => { // the one on the stage, if it is one
 };
 const current = () => (comparison() ? null : tasks.get(picked) ?? newest());
 kling.selected = () => current()?.id ?? "";
-kling.showNewest = () => { picked = null; drawAll(); };
+kling.showNewest = () => select(null);
 
 function select(id) {
   picked = id;
@@ -191,8 +191,9 @@ kling.copyLink = async () => {
 };
 
 kling.download = async () => {
-  const task = current();
-  for (const picture of task ? [...task.pictures, ...task.watermarked] : []) {
+  const task = current(), looked = document.querySelector("#stage-gallery .preview");
+  const all = task ? [...task.pictures, ...task.watermarked] : [];
+  for (const picture of looked ? all.slice(onePicture(), onePicture() + 1) : all) {
     const anchor = make("a", { href: `${link(picture.id)}?download${embedding()}`, download: "" });
     document.body.append(anchor);
     anchor.click();

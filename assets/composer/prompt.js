@@ -16,6 +16,7 @@
       counter.textContent = limit == null ? `${size}`
         : kling.say(over ? "characters_over" : "characters", { size, limit, excess: size - limit });
     }
+    markStyles();
   };
   document.addEventListener("input", (event) => {
     if (event.target.closest?.("#field-prompt, #field-negative_prompt")) kling.count();
@@ -55,9 +56,19 @@
   kling.filling = () => form(next ?? {});
   kling.example = (index) => form(kling.examples[index]);
 
+  const partsOf = (prompt) => (prompt ?? "").split(/\s*[,，]\s*/).filter(Boolean);
+  function markStyles() {
+    const parts = partsOf($("field-prompt")?.querySelector("textarea")?.value);
+    document.querySelectorAll("#styles .style").forEach((chip, index) => {
+      const on = parts.includes(kling.styles[index]);
+      chip.classList.toggle("on", on);
+      chip.setAttribute("aria-pressed", String(on));
+    });
+  }
+
   kling.style = (prompt, index) => { // a second click takes it away
     const style = kling.styles[index], comma = kling.lang === "zh" ? "，" : ", ";
-    const parts = (prompt ?? "").split(/\s*[,，]\s*/).filter(Boolean);
+    const parts = partsOf(prompt);
     if (parts.includes(style)) return parts.filter((part) => part !== style).join(comma);
     return (prompt ?? "").trim() ? `${prompt.trim().replace(/[,，]$/, "")}${comma}${style}` : style;
   };

@@ -47,7 +47,7 @@
   }
 
   async function copyWhole(copy) { // with all of a picture, which is cut short for the eye
-    const whole = new Promise((resolve) => { copying = resolve; setTimeout(() => resolve(""), 10000); });
+    const whole = new Promise((resolve) => { copying = resolve; setTimeout(() => { copying = null; resolve(""); }, 10000); });
     document.getElementById("judge").click();
     const done = await kling.copy(await whole, copy);
     copy.textContent = kling.say(done ? "copied" : "copy_by_hand");

@@ -7,7 +7,7 @@
 
   const wanted = {}, given = {}; // what the person chose, and what stands there while a model lacks it
   kling.adapt = (v) => {
-    const draft = kling.values ? {} : kling.draft();
+    const first = !kling.values, draft = first ? kling.draft() : {};
     if (!kling.values && kling.anyLost()) setTimeout(kling.unheardPress, 50);
     for (const [name, value] of Object.entries(draft)) if (at(name) >= 0) v[at(name)] = value;
     kling.values = v;
@@ -22,9 +22,31 @@
     document.querySelectorAll("#composer fieldset.field:not([aria-label])").forEach(join);
     aroundThePicture(v);
     describeModel(rule);
+    const without = tableOf(v[at("model_name")])[""].resolutions.length;
+    if (rule.resolutions.length && rule.resolutions.length < without) {
+      note("resolution", "hint", kling.say("size_with_picture", { size: rule.resolutions.join(", ") }));
+    }
+    COMPARED.forEach((name, index) => overrule(name, ["model_name", "aspect_ratio"][index], v, changes));
+    countTicks(v, first);
     kling.judgeSoon();
     return [...changes, update({ value: label() })];
   };
+
+  // What is ticked to be compared goes before what is chosen above.
+  function overrule(compared, name, v, changes) {
+    const ticked = v[at(compared)] ?? [];
+    if (ticked.length) {
+      changes[at(name)] = { ...changes[at(name)], interactive: false };
+      note(name, "no", kling.say("compare_decides", { names: ticked.join(", ") }));
+    }
+  }
+
+  function countTicks(v, open) {
+    const ticks = COMPARED.reduce((sum, one) => sum + (v[at(one)] ?? []).length, 0);
+    const fold = $("compare"), head = fold?.querySelector(".fold-head");
+    if (head) head.dataset.count = ticks || "";
+    if (fold && ticks && open) kling.openFold(fold, true);
+  }
 
   function situation() {
     const v = kling.values, picture = Boolean(v[at("image")] || v[at("image_url")]?.trim());
@@ -32,10 +54,8 @@
     return picture ? `picture ${kind}`.trim() : "";
   }
 
-  function ruleOf(model) {
-    const table = kling.rules[model?.trim?.() ?? ""] ?? kling.rules[""];
-    return table[situation()];
-  }
+  const tableOf = (model) => kling.rules[model?.trim?.() ?? ""] ?? kling.rules[""];
+  const ruleOf = (model) => tableOf(model)[situation()];
 
   function aroundThePicture(v) {
     const field = $("field-image"), url = v[at("image_url")]?.trim();
@@ -55,13 +75,12 @@
   }
 
   function choice(name, v, offered, rule) {
-    const now = v[at(name)];
+    const now = v[at(name)], choices = offered.length ? offered : ["1k"];
     if (now !== given[name]) wanted[name] = now;
-    const value = [wanted[name], now, offered[0]].find((one) => offered.includes(one)) ?? now;
+    const value = [wanted[name], now, choices[0]].find((one) => choices.includes(one));
     given[name] = value;
-    const [support] = rule.fields[name] ?? ["yes"];
-    if (!offered.length) return update({ choices: [["1k", "1k"]], value: "1k", interactive: false });
-    return update({ choices: offered.map((one) => [one, one]), value, interactive: support !== "no" });
+    const [support] = rule.fields[name] ?? ["yes"], free = offered.length > 0 && support !== "no";
+    return update({ choices: choices.map((one) => [one, one]), value, interactive: free });
   }
 
   function join(group) { // Gradio gives each choice a name of its own, and arrows lead nowhere
@@ -87,7 +106,9 @@
     const each = rule.price && kling.money(...rule.price);
     const status = rule.status === "retired" || rule.status === "gateway" ? kling.say(rule.status) : "";
     const parts = [rule.character, each && kling.say("per_image", { price: each }), status];
-    note("model_name", rule.status === "current" ? "hint" : "doubtful", parts.filter(Boolean).join(" · "));
+    const named = kling.values[at("model_name")]?.trim?.(); // without one, that is what is wrong
+    const told = named ? parts.filter(Boolean).join(" · ") : "";
+    note("model_name", rule.status === "current" ? "hint" : "doubtful", told);
   }
 
   // ── price and button ───────────────────────────────────────────────────────────────────────
@@ -161,14 +182,16 @@
   }
 
   // Enter takes the model's name as it was typed, not the first of the list that begins like it.
-  let typed = false;
+  let typed = false; // or pasted, and nothing pointed at in the list since
+  const inModel = (event) => event.target.closest?.("#field-model_name");
+  document.addEventListener("input", (event) => { typed = Boolean(inModel(event)); }, true);
   document.addEventListener("keydown", (event) => {
-    if (!event.target.closest?.("#field-model_name")) return;
+    if (!inModel(event)) return;
     if (event.key === "Enter" && typed) {
       event.preventDefault();
       event.stopImmediatePropagation();
       event.target.blur();
     }
-    typed = !event.key.startsWith("Arrow") && event.key !== "Enter" && (typed || event.key.length === 1 || event.key === "Backspace");
+    if (event.key === "Enter" || event.key.startsWith("Arrow")) typed = false;
   }, true);
 })();

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ GENERATE = Text("Generate", "生成")
 FOLD = (
     '<button type="button" class="fold-head" aria-expanded="false"><span>${value}</span></button>'
 )
+MADE_UP = ("external_task_id", "callback_url")
 HINT = (
     '<div id="hint"><span id="hint-keys"></span><span id="hint-price"></span></div>'
     '<div id="problems" role="alert"></div>'
@@ -172,7 +173,7 @@ class Composer:
             return {"": NO_OWNER}
         draft, problems = await self._read(values)
         grid = compared(draft, values)
-        if found := _all_problems(draft, problems, grid):
+        if found := _all_problems(draft, problems, grid, values):
             return found
         if len(grid.places) == 1:
             only = grid.places[0].request
@@ -188,14 +189,18 @@ class Composer:
         draft, problems = await self._read(values)
         grid = compared(draft, values)
         shown, turn = _wished(wish)
-        report = _reported(_all_problems(draft, problems, grid), lang) | {"judged": turn}
+        report = _reported(_all_problems(draft, problems, grid, values), lang) | {"judged": turn}
         if shown:
             report["preview"] = await self._preview(grid, owner=owner, whole=shown == "whole")
         return report
 
     async def _preview(self, grid: Comparison, *, owner: str, whole: bool) -> dict[str, str]:
         """Of the first, where there are several."""
-        body = await self.studio.preview(grid.places[0].request, owner=owner)
+        asked = grid.places[0].request
+        body = await self.studio.preview(asked, owner=owner)
+        if whole:  # to be run elsewhere, where ids that are made with a press have no place
+            made_up = {name for name in MADE_UP if is_blank(getattr(asked, name))}
+            body = {name: value for name, value in body.items() if name not in made_up}
         return preview(self.studio.endpoint, body, whole=whole)
 
     async def _read(self, values: dict[str, Any]) -> tuple[ImageRequest, Problems]:
@@ -227,15 +232,20 @@ def _chosen(value: Any) -> Sequence[str]:
     return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 
-def _all_problems(draft: ImageRequest, problems: Problems, grid: Comparison) -> Problems:
-    """`problems` are the draft's. Where something is compared, each place's own, and of the
-    draft's those of what all places share."""
+def _all_problems(
+    draft: ImageRequest, problems: Problems, grid: Comparison, values: Mapping[str, Any]
+) -> Problems:
+    """`problems` are the draft's. Where something is compared, each place's own, under what was
+    ticked, and of the draft's those of what all places share."""
     if grid.places[0].request == draft:
         return problems
     shared = {"image", "image_url"}
     if problems.get("model_name") is MODEL_REQUIRED:
         shared.add("model_name")
-    return problems_of(grid) | {name: text for name, text in problems.items() if name in shared}
+    ticked = {"model_name": "compare_models", "aspect_ratio": "compare_ratios"}
+    under = {name: other for name, other in ticked.items() if _chosen(values.get(other))}
+    found = {under.get(name, name): text for name, text in problems_of(grid).items()}
+    return found | {name: text for name, text in problems.items() if name in shared}
 
 
 def _reported(outcome: Task | dict[str, Text], lang: Lang) -> dict[str, Any]:
@@ -245,6 +255,7 @@ def _reported(outcome: Task | dict[str, Text], lang: Lang) -> dict[str, Any]:
         return {"task": outcome.id, "problems": {}}
     labels = {name: spec.label.of(lang) for name, spec in SPECS.items()}
     labels["image_url"] = labels["image"]
+    labels |= {name: label.of(lang) for name, label in COMPARED.items()}
     return {
         "task": "",
         "problems": {name: text.of(lang) for name, text in outcome.items()},

@@ -109,7 +109,8 @@ def test_the_request_is_shown_and_copied_as_it_would_be_sent(app: Program, visit
     assert "good-key" not in page.content()
     page.click("#request-shown .copy")
     expect(page.locator("#request-shown .copy")).to_have_text("Copied")
-    assert page.evaluate("navigator.clipboard.readText()").startswith("curl '")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith("curl '") and "external_task_id" not in copied
 
 
 def test_variants_models_and_shapes_make_one_grid(
@@ -182,6 +183,35 @@ def test_a_judgement_that_comes_late_is_not_believed(app: Program, visit: Visit)
         held[0].continue_()
     page.wait_for_timeout(300)
     expect(page.locator("#field-prompt .problem")).to_have_count(0)
+
+
+def test_what_is_ticked_to_be_compared_is_seen_to_go_before_the_model(
+    app: Program, visit: Visit
+) -> None:
+    page = visit(app.url)
+    page.click("#compare .fold-head")
+    page.click("#field-compare_models label:has-text('kling-v3')")
+    expect(page.locator("#field-model_name .reason")).to_have_text("Compare decides: kling-v3")
+    expect(page.locator("#field-model_name input")).to_be_disabled()
+    expect(page.locator("#compare .fold-head")).to_have_attribute("data-count", "1")
+    page.reload()
+    expect(page.locator("#field-model_name .reason")).to_have_text("Compare decides: kling-v3")
+    expect(page.locator("#compare.open")).to_have_count(1)
+    page.click("#field-compare_models label:has-text('kling-v3')")
+    expect(page.locator("#field-model_name input")).to_be_enabled()
+    expect(page.locator("#field-model_name .reason")).to_contain_text("Good value")
+
+
+def test_a_pair_that_cannot_be_is_told_where_it_was_ticked(app: Program, visit: Visit) -> None:
+    page = visit(app.url)
+    page.click("#compare .fold-head")
+    page.click("#field-compare_models label:has-text('kling-v1-5')")
+    page.click("#field-compare_ratios label:has-text('21:9')")
+    problem = page.locator("#field-compare_ratios .problem")
+    expect(problem).to_contain_text("21:9")
+    expect(page.locator("#field-aspect_ratio .problem")).to_have_count(0)
+    page.click("#field-compare_ratios label:has-text('21:9')")
+    expect(problem).to_have_count(0)
 
 
 def test_many_pictures_are_asked_about_once_before_they_are_paid(

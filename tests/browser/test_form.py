@@ -134,6 +134,17 @@ def test_enter_takes_the_models_name_as_it_was_typed(app: Program, visit: Visit,
     expect(page.locator("#field-model_name .reason")).to_contain_text(reason)
 
 
+def test_a_size_that_a_model_lacks_is_back_with_the_next(app: Program, visit: Visit) -> None:
+    page = visit(app.url)
+    model, chosen = page.locator("#field-model_name input"), "#field-resolution label.selected"
+    page.click("#field-resolution label:has-text('2k')")
+    for name, size in (("kling-v1-5", "1k"), ("kling-v2-1", "2k")):
+        model.fill(name)  # as by pasting
+        model.press("Enter")
+        expect(model).to_have_value(name)
+        expect(page.locator(chosen)).to_have_text(size)
+
+
 def test_an_emptied_model_is_asked_for(app: Program, visit: Visit) -> None:
     page = visit(app.url)
     page.fill("#field-model_name input", "")

@@ -105,3 +105,41 @@ def test_a_task_that_is_held_back_offers_to_be_sent(app: Program, visit: Visit) 
     page = visit(app.url, before=saying(held))
     expect(page.locator("#act-release")).to_be_visible()
     expect(page.locator("#act-cancel")).to_be_visible()
+
+
+def test_a_telephone_shows_what_was_asked_for(app: Program, visit: Visit) -> None:
+    page = visit(app.url, viewport={"width": 390, "height": 844})
+    page.fill("#field-prompt textarea", "seen on a telephone")
+    page.click("#generate")
+    expect(page.locator("#stage-head b")).to_have_text("seen on a telephone")
+    expect(page.locator("#stage-head")).to_be_in_viewport()
+
+
+def test_of_pictures_looked_at_closely_that_one_is_downloaded(app: Program, visit: Visit) -> None:
+    page, files = visit(app.url), list[str]()
+    page.on("download", lambda download: files.append(download.suggested_filename))
+    page.click("#field-n label:has-text('2')")
+    page.fill("#field-prompt textarea", "closely")
+    page.click("#generate")
+    pictures = page.locator("#stage-gallery .grid-container img[src$='/1280']")
+    expect(pictures).to_have_count(2, timeout=DONE)
+    pictures.nth(1).click()
+    expect(page.locator("#stage-gallery .preview")).to_be_visible()
+    page.click("#act-download")
+    page.wait_for_timeout(1500)
+    assert [name.rpartition("-")[2] for name in files] == ["2.png"]
+
+
+def test_a_comparison_of_which_some_failed_says_how_many_were_made(
+    app: Program, visit: Visit
+) -> None:
+    cells = [
+        {
+            "state": state,
+            "cell": {"comparison": "c" * 32, "row": 0, "column": k, "row_label": "",
+                     "column_label": f"column {k}"},
+        }
+        for k, state in enumerate(("failed", "succeeded", "succeeded"))
+    ]  # fmt: skip
+    page = visit(app.url, before=saying(*cells))
+    expect(page.locator("#feed .card .state.warn")).to_have_text("2 of 3 finished")

@@ -7,6 +7,10 @@ from ...text import Text
 
 WORDS: dict[str, Text] = {
     "generate": Text("Generate {n}", "生成 {n} 张"),
+    "compare_decides": Text("Compare decides: {names}", "由对比决定：{names}"),
+    "size_with_picture": Text(
+        "With a reference image this model makes {size}.", "使用参考图时，该模型仅支持 {size}。"
+    ),
     "price_unknown": Text("price unknown", "价格未知"),
     "estimate": Text("{n} × {each}, estimate", "{n} × {each}，估算"),
     "too_large": HEAVY,
