@@ -184,11 +184,11 @@ class Composer:
         """What is wrong so far, as an answer to the wish's `turn`; and, where the browser wishes to
         see (`request` is ``shown``) or to copy it (``whole``), the request that would be sent."""
         owner, lang = owner_of(request), language(request)
+        shown, turn = _wished(wish)
         if not owner:
-            return {}
+            return _reported({"": NO_OWNER}, lang) | {"judged": turn}
         draft, problems = await self._read(values)
         grid = compared(draft, values)
-        shown, turn = _wished(wish)
         report = _reported(_all_problems(draft, problems, grid, values), lang) | {"judged": turn}
         if shown:
             report["preview"] = await self._preview(grid, owner=owner, whole=shown == "whole")
