@@ -101,7 +101,8 @@ def launch(settings: Settings, studio: Studio) -> None:
     demo = NOT_SHARED_BANNER if settings.live else DEMO_BANNER
     page = Page(studio, assets, default_model=settings.default_model, ask=ask, demo=demo)
     facts: Any = {lang: page.facts(lang) for lang in ("en", "zh")}
-    boot = Boot(facts=facts, code="\n".join(assets.text(name) for name in BOOT))
+    code = "\n".join(assets.text(name) for name in BOOT)
+    boot = Boot(facts=facts, code=code, more=str(page.feed.js_on_load))
     around = middleware(Owners(shared=settings.mode == "local"), boot)
 
     @asynccontextmanager
@@ -117,7 +118,7 @@ def launch(settings: Settings, studio: Studio) -> None:
     folder = settings.data_dir if settings.mode == "local" else None
     app_kwargs = {
         "lifespan": lifespan,
-        "routes": [*routes(studio, assets, folder=folder)],
+        "routes": [*routes(studio, assets, page=boot.mark, folder=folder)],
         "middleware": [*around],
         "openapi_url": None,
     }

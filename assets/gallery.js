@@ -15,7 +15,7 @@ function showPictures(task, now = false) {
   }
   asking = key;
   closePreview();
-  givingUp = setTimeout(() => { asking = null; }, 5000); // asked again when something changes
+  givingUp = setTimeout(() => { asking = null; drawStage(); }, 5000); // and asked again
   trigger("show", { task_id: task?.id ?? "", question: ++question });
 }
 kling.showed = (answered) => { // the gallery has what was asked for

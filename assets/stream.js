@@ -50,7 +50,15 @@ const HEAR = {
   changes: (message) => take(message, { whole: false }),
 };
 
+function outdated({ page }) { // the program was started anew, with another key, prices or scripts
+  if (!page || page === kling.page || kling.tab.get("renewed") === page) return false;
+  kling.tab.set("renewed", page);
+  location.reload(); // what was typed and not sent stays
+  return true;
+}
+
 function hear(name, id, message) {
+  if (outdated(message)) return;
   last = id;
   heard = true;
   skew = message.now - Date.now() / 1000;

@@ -67,7 +67,8 @@ async def test_nothing_is_prepared_that_nobody_looks_at(
         page = Page(studio, Assets(ROOT / "assets"), default_model="kling-v2-1")
         report = await page.composer.judged(asked_by("ann"), wish=wish, prompt="a fox")
         assert "preview" not in report
-        assert await page.composer.judged(asked_by(""), wish={}, prompt="a fox") == {}
+        report = await page.composer.judged(asked_by(""), wish=wish, prompt="a fox")
+        assert "preview" not in report and [*report["problems"]] == [""]
 
 
 def test_a_long_picture_is_cut_for_the_eye_only() -> None:

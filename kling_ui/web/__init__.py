@@ -23,9 +23,12 @@ from .tasks import task_routes
 __all__ = ["Assets", "Boot", "Owners", "middleware", "routes"]
 
 
-def routes(studio: Studio, assets: Assets, *, folder: Path | None = None) -> Sequence[BaseRoute]:
-    """`folder`, where the data lie, is told to whoever asks."""
-    cards = Cards(studio)
+def routes(
+    studio: Studio, assets: Assets, *, page: str = "", folder: Path | None = None
+) -> Sequence[BaseRoute]:
+    """`page` is the mark of the page as it is served now. `folder`, where the data lie, is told to
+    whoever asks."""
+    cards = Cards(studio, page=page)
     return [
         *event_routes(studio, cards),
         *task_routes(studio, cards),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 from asyncio import to_thread
 from collections.abc import Mapping
+from importlib.metadata import version
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -18,10 +20,17 @@ from .language import language
 
 class Boot:
     """`facts` is what the page's scripts know, by language: words, rules, links. `scripts` are
-    addresses, relative to the page, loaded right after."""
+    addresses, relative to the page, loaded right after. `mark` tells a page that was opened before
+    the program was started anew, with other facts, code or `more` of it, that it is out of date."""
 
-    def __init__(self, *, facts: Mapping[Lang, Mapping[str, Any]], code: str) -> None:
-        self._tags = {lang: _tag(known, code) for lang, known in facts.items()}
+    def __init__(
+        self, *, facts: Mapping[Lang, Mapping[str, Any]], code: str, more: str = ""
+    ) -> None:
+        told = json.dumps([facts, code, more, version("gradio")], ensure_ascii=False)
+        self.mark = hashlib.sha256(told.encode()).hexdigest()[:16]
+        self._tags = {
+            lang: _tag({**known, "page": self.mark}, code) for lang, known in facts.items()
+        }
 
     def around(self, app: ASGIApp) -> ASGIApp:
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:

@@ -51,8 +51,8 @@ class Cards:
     and asking the history anew for each would keep the worker from writing. Whoever comes second
     waits for the first. Belongs to one event loop."""
 
-    def __init__(self, studio: Studio) -> None:
-        self._studio, self._turn = studio, asyncio.Lock()
+    def __init__(self, studio: Studio, *, page: str = "") -> None:
+        self._studio, self._turn, self._page = studio, asyncio.Lock(), page
         self._cards: dict[tuple[str, Lang], dict[str, Any]] = {}
         self._usual: dict[tuple[str, str], float | None] = {}
         self._summaries: dict[str, tuple[float, dict[str, Any]]] = {}
@@ -81,10 +81,12 @@ class Cards:
             return summary
 
     async def beside(self, owner: str, lang: Lang, *, since: float) -> dict[str, Any]:
-        """`summary`, and what everybody has to know of now."""
+        """`summary`, and what everybody has to know of now, with the mark of a page that knows all
+        that this program serves."""
         notice = self._studio.notice
         summary = await self.summary(owner, since=since)
-        return {**summary, "notice": notice.of(lang) if notice else ""}
+        text = notice.of(lang) if notice else ""
+        return {**summary, "notice": text, "page": self._page}
 
     async def _summed(self, owner: str) -> dict[str, Any]:
         found = await self._studio.summary(owner=owner)
