@@ -141,10 +141,13 @@ def _free_name(task: Task, picture: Picture, taken: set[str]) -> str:
 
 
 def _file(name: str, picture: Picture, file: io.BufferedIOBase) -> dict[str, Any]:
-    """As it lies in the zip, where its settings may be inside."""
+    """As it lies in the zip; what was kept as it came was hashed when it came."""
     size = {"width": picture.width, "height": picture.height}
-    file.seek(0)
-    return {"name": name, **size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    if isinstance(file, io.BytesIO):  # with its settings inside
+        digest = hashlib.sha256(file.getbuffer()).hexdigest()
+    else:
+        digest = picture.sha256
+    return {"name": name, **size, "sha256": digest}
 
 
 def _described(task: Task) -> dict[str, Any]:
