@@ -180,8 +180,9 @@ async def open_studio(
 
 @pytest.fixture(scope="session")
 def kling_server() -> Iterator[Kling]:
-    """A simulator for the program to talk to as over the internet."""
-    app = build(Options(seconds=(1.0, 1.6), keys=frozenset({"good-key"})))
+    """A simulator for the program to talk to as over the internet. "good-key" is `app`'s: who else
+    used it would find its tasks and take them for its own."""
+    app = build(Options(seconds=(1.0, 1.6), keys=frozenset({"good-key", "another-key"})))
     with served(app) as url:
         yield Kling(url, app)
 

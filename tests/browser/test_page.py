@@ -77,7 +77,7 @@ def test_an_open_page_follows_when_the_program_is_given_a_key(
     expect(page.locator("#pill-account")).to_have_text("Demo")
     page.fill("#field-prompt textarea", "typed before the restart")
     assert app.stop() == 0
-    app.env |= {"KLING_BASE_URL": f"{kling_server.url}/kling", "KLING_API_KEY": "good-key"}
+    app.env |= {"KLING_BASE_URL": f"{kling_server.url}/kling", "KLING_API_KEY": "another-key"}
     app.start()
     expect(page.locator("#pill-account")).to_contain_text("Live", timeout=20_000)
     expect(page.locator("#banner")).to_be_hidden()
@@ -209,7 +209,7 @@ def test_what_a_model_cannot_take_is_switched_off_with_the_reason_without_asking
 def test_a_restart_in_mid_task_finishes_it_on_the_open_page(
     kling_server: Kling, program: Start, visit: Visit
 ) -> None:
-    env = {"KLING_BASE_URL": f"{kling_server.url}/kling", "KLING_API_KEY": "good-key"}
+    env = {"KLING_BASE_URL": f"{kling_server.url}/kling", "KLING_API_KEY": "another-key"}
     app = program(**env)
     page = visit(app.url)
     page.click("#field-n label:has-text('3')")
