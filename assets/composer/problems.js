@@ -3,6 +3,7 @@
   const $ = (id) => document.getElementById(id);
   const PAUSE = 450; // milliseconds without a change before the studio is asked
   let problems = {}, labels = {};
+  let found = {}; // by the browser itself: a judgement of the studio's does not know of it
   let told = ""; // of the whole, by the last press; it stands while typing goes on
   let turn = 0; // of the latest judgement; an older one may arrive after it
   const touched = new Set(); // fields that a person has been at: nobody else's is complained about
@@ -15,6 +16,7 @@
       delete problems[report.only];
       Object.assign(problems, report.problems);
     } else {
+      found = {};
       kling.answered(report.nonce);
       turn += 1; // a judgement that is still on its way knows less
       problems = { ...report.problems };
@@ -26,10 +28,15 @@
     if (report.task) kling.showNewest?.();
   };
 
+  kling.complain = (name, text) => {
+    found[name] = text;
+    kling.report({ only: name, problems: { [name]: text }, labels: {} });
+  };
+
   function judged(report) {
     const known = Object.entries(report.problems).filter(([name]) => touched.has(name));
     const whole = told || report.problems[""];
-    problems = { ...(whole && { "": whole }), ...Object.fromEntries(known) };
+    problems = { ...(whole && { "": whole }), ...Object.fromEntries(known), ...found };
     show(report.labels);
     kling.showRequest?.(report.preview);
   }
@@ -77,6 +84,7 @@
   }
 
   kling.forget = (name) => {
+    delete found[name];
     if (!(name in problems)) return;
     delete problems[name];
     show(labels);

@@ -104,7 +104,7 @@
     event.preventDefault();
     const values = await settingsIn(file);
     if (values) kling.fillWith(values);
-    else kling.report({ only: "prompt", problems: { prompt: kling.say("no_settings") }, labels: {} });
+    else kling.complain("prompt", kling.say("no_settings"));
   });
 
   async function settingsIn(file) {

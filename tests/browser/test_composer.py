@@ -355,6 +355,10 @@ def test_a_picture_of_ours_dropped_on_the_prompt_restores_the_form(
     expect(page.locator("#field-aspect_ratio label.selected")).to_have_text("2:3")
     page.evaluate(drop, ["#field-prompt textarea", [1, 2, 3]])
     expect(page.locator("#field-prompt .problem")).to_contain_text("no settings")
+    with page.expect_response("**/gradio_api/run/predict"):  # judged meanwhile
+        page.evaluate("document.getElementById('judge').click()")
+    page.wait_for_timeout(300)
+    expect(page.locator("#field-prompt .problem")).to_contain_text("no settings")
 
 
 def test_a_result_becomes_the_reference(app: Program, visit: Visit, kling_server: Kling) -> None:
