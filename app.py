@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
-import shutil
 import sys
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +19,29 @@ from kling_ui.client import BearerAuth, KlingClient, auth_of
 from kling_ui.history import DiskTrouble, History, TooNew
 from kling_ui.pictures import Downloader, PictureFolder
 from kling_ui.prices import DEMO_HOST, Prices
-from kling_ui.settings import Secret, Settings, quiet_gradio
+from kling_ui.settings import Redactor, Secret, Settings, tame_gradio
 from kling_ui.simulator import Options, build
-from kling_ui.studio import Account, Callbacks, Studio, account_name, local_secret
+from kling_ui.studio import Account, Allowance, Callbacks, Studio, account_name, local_secret
 from kling_ui.text import Text
-from kling_ui.web import Assets, Boot, Owners, middleware, routes
+from kling_ui.web import (
+    Assets,
+    Boot,
+    Guard,
+    Hosts,
+    Login,
+    Owners,
+    Uploads,
+    frame_ancestors,
+    middleware,
+    routes,
+)
 
 ASSETS = Path(__file__).parent / "assets"
 DEMO_URL = "http://demo.kling.invalid/kling"  # answered inside this process
 ANOTHER_RUNS = "Another Kling Image Studio uses {folder}; waiting up to a minute for it to stop."
 ANOTHER_STAYS = "It still runs. Stop it, or set KLING_UI_DATA_DIR to another folder."
-A_DAY = 24 * 3600.0
+HOURS, A_DAY = 6 * 3600.0, 24 * 3600.0
+VISITORS_OPEN, VISITORS_WAIT = 40, 400  # tasks under way of one visitor, and waiting in all
 
 
 def demo_account(folder: Path) -> Account:
@@ -39,25 +51,58 @@ def demo_account(folder: Path) -> Account:
     return Account("demo", DEMO_HOST, client, Downloader(transport=wire), live=False)
 
 
-def live_account(settings: Settings, secret: bytes) -> Account:
-    """The API that the settings name, paid with the operator's key."""
-    client = KlingClient(base_url=settings.base_url, auth=auth_of(settings))
+def live_account(
+    settings: Settings, auth: httpx.Auth | None, key: str, secret: bytes, closed: Callable[[], None]
+) -> Account:
+    """The API that the settings name, paid with `key`."""
+    client = KlingClient(base_url=settings.base_url, auth=auth)
     private = settings.allow_private_hosts or settings.loopback_api
-    key = (settings.api_key or settings.access_key).reveal()
     name = account_name(settings.base_url, key, secret=secret)
-    return Account(name, settings.base_url, client, Downloader(allow_private=private))
+    downloader = Downloader(allow_private=private)
+    return Account(name, settings.base_url, client, downloader, closed=closed)
 
 
-def open_studio(settings: Settings, prices: Prices) -> Studio:
+def connection(
+    settings: Settings, secret: bytes, redactor: Redactor
+) -> Callable[[Secret], Account] | None:
+    """An account of a key that somebody brings along; none where its API cannot be named."""
+    if not settings.sound_url:
+        return None
+
+    def connect(key: Secret) -> Account:
+        redactor.learn(key)
+        forget = partial(redactor.forget, key)
+        return live_account(settings, BearerAuth(key), key.reveal(), secret, forget)
+
+    return connect
+
+
+def allowance(settings: Settings, secret: bytes) -> Allowance:
+    """What others may do with the operator's key, and with this machine."""
+    public = settings.mode == "space"
+    pictures, per_task = settings.visitor_images_per_day, settings.max_images_per_task
+    return Allowance(
+        pictures=int(pictures) if public and pictures is not None else None,
+        money=settings.daily_budget,
+        per_task=None if per_task is None else int(per_task),
+        open=VISITORS_OPEN if public else None,
+        waiting=VISITORS_WAIT if public else None,
+        secret=secret if public else b"",
+    )
+
+
+def open_studio(settings: Settings, prices: Prices, redactor: Redactor) -> Studio:
     """With a key, new tasks go to Kling; without one to the demo. Tasks stay where they began."""
     data = settings.data_dir
     demo = demo_account(data / "demo")
     accounts, account, blocked = {demo.name: demo}, demo, settings.problem()
     secret = local_secret(data / "secret")
-    visitors_may = settings.mode == "local" or settings.share_key
-    if settings.live and visitors_may and not blocked:
-        account = live_account(settings, secret)
-        accounts[account.name] = account
+    visitors_may = settings.mode != "space" or settings.share_key
+    if settings.live and not blocked:
+        key = (settings.api_key or settings.access_key).reveal()
+        live = live_account(settings, auth_of(settings), key, secret, lambda: None)
+        accounts[live.name] = live  # what was sent with it is finished, whoever may use it now
+        account = live if visitors_may else demo
     return Studio(
         history=History(data / "database" / "history.db"),
         folder=PictureFolder(data / "pictures"),
@@ -68,6 +113,8 @@ def open_studio(settings: Settings, prices: Prices) -> Studio:
         blocked=blocked if visitors_may else None,
         callbacks=callbacks(settings, secret),
         resubmit=settings.auto_resubmit,
+        connect=connection(settings, secret, redactor),
+        allowance=allowance(settings, secret),
     )
 
 
@@ -84,8 +131,7 @@ async def opened(studio: Studio) -> AsyncIterator[None]:
     async with studio.running():
         yield
     for account in studio.accounts.values():
-        await account.client.aclose()
-        await account.downloader.aclose()
+        await account.aclose()
     await studio.folder.aclose()
     studio.history.close()
 
@@ -93,17 +139,41 @@ async def opened(studio: Studio) -> AsyncIterator[None]:
 def launch(settings: Settings, studio: Studio) -> None:
     """Serve the page until a signal says stop, then leave in good order."""
     # Gradio reads its environment when it is imported
-    from kling_ui.ui.page import BOOT, DEMO_BANNER, NOT_SHARED_BANNER, STYLE, Page
+    from kling_ui.ui.page import BOOT, DEMO_BANNER, STYLE, VISITOR_BANNER, Page
     from kling_ui.ui.serve import serve
 
-    assets = Assets(ASSETS)
-    ask = {"pictures": settings.ask_pictures, "money": settings.ask_price}
-    demo = NOT_SHARED_BANNER if settings.live else DEMO_BANNER
-    page = Page(studio, assets, default_model=settings.default_model, ask=ask, demo=demo)
-    facts: Any = {lang: page.facts(lang) for lang in ("en", "zh")}
-    code = "\n".join(assets.text(name) for name in BOOT)
-    boot = Boot(facts=facts, code=code, more=str(page.feed.js_on_load))
-    around = middleware(Owners(shared=settings.mode == "local"), boot)
+    assets, space = Assets(ASSETS), settings.mode == "space"
+    page = Page(
+        studio,
+        assets,
+        default_model=settings.default_model,
+        ask={"pictures": settings.ask_pictures, "money": settings.ask_price},
+        demo=VISITOR_BANNER if space else DEMO_BANNER,
+        key_host=settings.base_url if settings.sound_url else "",
+        forgets=settings.forgets,
+    )
+    faces: Any = {
+        name: {lang: page.facts(lang, own_key=name == "own") for lang in ("en", "zh")}
+        for name in ("usual", "own")
+    }
+    ancestors = frame_ancestors(space=space)
+    boot = Boot(
+        faces=faces,
+        code="\n".join(assets.text(name) for name in BOOT),
+        more=str(page.feed.js_on_load),
+        face_of=lambda owner: "own" if studio.loan(owner) else "usual",
+        ancestors=ancestors,
+    )
+    uploads = Uploads(settings.data_dir / "uploads")
+    login = Login(settings.password.reveal()) if settings.password else None
+    guard = Guard(
+        Hosts([*settings.allowed_hosts, settings.server_name]),
+        uploads,
+        login=login,
+        space=space,
+        proxied=settings.hosted,
+        ancestors=ancestors,
+    )
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
@@ -113,43 +183,65 @@ def launch(settings: Settings, studio: Studio) -> None:
             except Exception:
                 logging.exception("the studio cannot start")
                 os._exit(1)  # Gradio would wait for its server for ever
+            forgetting = asyncio.create_task(
+                forget_uploads(uploads, older=HOURS if space else A_DAY)
+            )
+            stack.callback(forgetting.cancel)
             yield
 
-    folder = settings.data_dir if settings.mode == "local" else None
+    folder = None if space else settings.data_dir
+    own = routes(studio, assets, page=boot.mark, folder=folder, mode=settings.mode)
     app_kwargs = {
         "lifespan": lifespan,
-        "routes": [*routes(studio, assets, page=boot.mark, folder=folder)],
-        "middleware": [*around],
+        "routes": [*own],
+        "middleware": [*middleware(guard, Owners(shared=not space), boot)],
         "openapi_url": None,
     }
-    css = [ASSETS / "style" / f"{room}.css" for room in STYLE]
-    serve(page, css=css, app_kwargs=app_kwargs, closing=studio.close_soon)
+    serve(
+        page,
+        css=[ASSETS / "style" / f"{room}.css" for room in STYLE],
+        app_kwargs=app_kwargs,
+        closing=studio.close_soon,
+        accepts=login.accepts if login else None,
+    )
 
 
-def forget_old_uploads(folder: Path) -> None:
-    """What browsers uploaded and nobody sent within a day; sent pictures are kept elsewhere."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for entry in folder.iterdir():
-        if time.time() - entry.stat().st_mtime > A_DAY:
-            shutil.rmtree(entry, ignore_errors=True)
+async def forget_uploads(uploads: Uploads, *, older: float) -> None:
+    """Again and again, what browsers sent and nobody used for so many seconds."""
+    while True:
+        await asyncio.to_thread(uploads.forget, older=older)
+        await asyncio.sleep(older / 24)
 
 
-def tell(*notices: Text | None) -> None:
+def tell(notices: Iterable[Text | None]) -> None:
     """What keeps the key from being used, or is set in vain, stands in the terminal too."""
     for notice in notices:
         if notice:
             print(notice.en, file=sys.stderr, flush=True)
 
 
-def main() -> None:
+def write_no_secret(settings: Settings) -> Redactor:
+    """Whatever is logged or printed from here on."""
+    redactor = Redactor(settings.secrets)
+    sys.stdout, sys.stderr = redactor.stand_on(sys.stdout), redactor.stand_on(sys.stderr)
+    redactor.stand_on_logging()
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     for noisy in ("httpx", "httpcore"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    return redactor
+
+
+def main() -> None:
     settings = Settings.load()
+    redactor = write_no_secret(settings)
+    if settings.refusal:
+        sys.exit(settings.refusal.en)
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    quiet_gradio(settings.data_dir / "uploads")
+    uploads = settings.data_dir / "uploads"
+    uploads.mkdir(mode=0o700, exist_ok=True)
+    ignored = tame_gradio(uploads)
     lock = FileLock(settings.data_dir / "lock")
     try:
         lock.acquire(timeout=1)
@@ -160,11 +252,10 @@ def main() -> None:
         except Timeout:
             sys.exit(ANOTHER_STAYS)
     prices, broken = Prices.load(settings.prices)
-    tell(settings.problem(), broken, *settings.notices)
+    tell([settings.problem(), broken, *settings.notices, *ignored])
     with lock:
-        forget_old_uploads(settings.data_dir / "uploads")
         try:
-            studio = open_studio(settings, prices)
+            studio = open_studio(settings, prices, redactor)
         except (TooNew, DiskTrouble, OSError) as error:
             sys.exit(f"The history in {settings.data_dir} cannot be opened: {error}")
         launch(settings, studio)

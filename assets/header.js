@@ -11,6 +11,10 @@ function drawHeader() {
   spent.hidden = !summary.spent?.length;
   set(spent, say("today", { amount: (summary.spent ?? []).join(" + ") }));
   spent.title = say(kling.live ? "today_live" : "today_demo");
+  if (JSON.stringify(kling.left ?? null) !== JSON.stringify(summary.left ?? null)) {
+    kling.left = summary.left; // what may still be had today of the studio's own key
+    kling.label();
+  }
   set($("app-title"), say("title"));
   attention.drawTitle();
   $("pill-language").title = say("switch_language");
@@ -26,12 +30,22 @@ let lost = ""; // why nothing is heard from the studio
 function drawBanner() { // what keeps the page from working goes before what it is for
   const box = $("banner"), usual = kling.banner ?? { kind: "", text: "" };
   if (!box) return;
-  const [kind, text] = lost ? ["error", lost]
-    : summary.notice ? ["notice", summary.notice] : [usual.kind, usual.text];
+  const { kind, text, ...more } = lost ? { kind: "error", text: lost }
+    : summary.notice ? { kind: "notice", text: summary.notice }
+    : forgetting() ? { kind: "demo", text: say("forgets"), read: true } : usual;
   box.hidden = !text;
   box.className = kind;
-  set(box, text);
+  const shown = [kind, text, more.add, more.read].join("|");
+  if (box.dataset.shown === shown) return;
+  box.dataset.shown = shown;
+  box.replaceChildren(make("span", { textContent: text }));
+  if (more.add) box.append(bannerButton("add-key", say("add_key")));
+  if (more.read) box.append(bannerButton("read", say("understood")));
 }
+
+const bannerButton = (id, textContent) =>
+  make("button", { type: "button", id: `banner-${id}`, className: "button", textContent });
+const forgetting = () => kling.forgets && kling.stored.get("forgets") !== "read";
 
 document.addEventListener("click", (event) => {
   if (event.target.closest?.("#pill-language")) {
@@ -40,6 +54,9 @@ document.addEventListener("click", (event) => {
     const site = location.protocol === "https:" ? "secure;samesite=none;partitioned" : "samesite=lax";
     document.cookie = `kling_language=${wish};path=/;max-age=31536000;${site}`;
     location.reload();
+  } else if (event.target.closest?.("#banner-read")) {
+    kling.stored.set("forgets", "read");
+    drawBanner();
   } else if (event.target.closest?.("#pill-theme")) {
     kling.stored.set("theme", kling.dark() ? "light" : "dark");
     kling.paintTheme();

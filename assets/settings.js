@@ -1,13 +1,13 @@
 // The settings: a drawer with the connection, the files and the money, and what this browser keeps.
 const settings = (() => {
   const offset = () => -60 * new Date().getTimezoneOffset(); // seconds that this clock is before UTC's
-  let drawer = null, account = null; // the open dialog, and the part of it that the studio fills
+  let drawer = null, account = null, how = null; // the open dialog, and parts that the studio fills
 
   function open() {
     if (drawer) return;
     account = make("div", { className: "account" });
     drawer = make("dialog", { id: "drawer", "aria-labelledby": "drawer-title" },
-      make("div", { className: "inside" }, head(), connection(), adopting(), account, browser()));
+      make("div", { className: "inside" }, head(), connection(), ownKey(), adopting(), account, browser()));
     drawer.onclose = closed;
     drawer.onkeydown = (event) => event.stopPropagation(); // the page's own keys are not meant
     closeOutside(drawer);
@@ -61,6 +61,8 @@ const settings = (() => {
       return box.replaceChildren(line(found?.refused ?? say("account_unheard"), "problem"), again ?? "");
     }
     const csv = `${kling.routes}/account/spending.csv?offset=${offset()}`;
+    if (how) how.textContent = say(`mode_${found.mode}`);
+    if (found.key) keyring.tell(found.key.ending);
     box.replaceChildren(
       room(say("files"), ...ledger.files(found.files)),
       room(say("spending"), ...ledger.spending(found.spending, csv)),
@@ -77,8 +79,9 @@ const settings = (() => {
       result.replaceChildren(...checked(found));
       check.disabled = false;
     });
-    const mode = say(kling.live ? "connected_live" : "connected_demo", { host: kling.host });
-    return room(say("connection"), line(mode, ""), check, result);
+    const word = kling.own_key ? "connected_own" : kling.live ? "connected_live" : "connected_demo";
+    how = line("");
+    return room(say("connection"), line(say(word, { host: kling.host }), ""), how, check, result);
   }
 
   function checked(found) {
@@ -97,6 +100,53 @@ const settings = (() => {
   }
 
   const known = (fact) => (fact == null ? say("unseen") : say(fact ? "yes" : "no"));
+
+  // ── a key of one's own ───────────────────────────────────────────────────────────────────
+  function ownKey() {
+    if (!kling.takes_keys) return "";
+    const told = make("p", { role: "status", id: "key-told" });
+    keyring.tell = (ending) => { told.textContent = say("key_held", { ending }); };
+    const shown = kling.own_key ? [told, forgetting()] : [keyForm()];
+    return room(say("own_key"), line(say(kling.own_key ? "key_help_held" : "key_help")), ...shown);
+  }
+
+  function forgetting() {
+    const problem = make("p", { className: "problem", role: "alert" });
+    const press = button(say("key_forget"), async () => {
+      press.disabled = true;
+      const heard = await keyring.forget();
+      press.disabled = false;
+      problem.textContent = heard ? "" : say("account_unheard");
+    });
+    press.id = "key-forget";
+    return make("div", {}, press, problem);
+  }
+
+  function keyForm() {
+    const field = make("input", { type: "password", id: "key-field", autocomplete: "off", spellcheck: false,
+      "aria-describedby": "key-problem" });
+    const problem = make("p", { id: "key-problem", className: "problem", role: "alert" });
+    const keep = make("input", { type: "checkbox", id: "key-keep" });
+    const press = make("button", { type: "submit", className: "button", id: "key-use", textContent: say("key_use") });
+    const form = make("form", { id: "key-form" },
+      make("label", { htmlFor: "key-field", textContent: say("key_field", { host: kling.key_host }) }),
+      make("div", { className: "pair" }, field, press), problem,
+      make("label", { className: "toggle" }, keep,
+        make("span", {}, say("key_keep"), make("span", { className: "note", textContent: say("key_keep_help") }))));
+    form.onsubmit = async (event) => {
+      event.preventDefault();
+      press.disabled = true;
+      problem.textContent = "";
+      const why = await keyring.bring(field.value, keep.checked);
+      press.disabled = false;
+      if (why === "") return (field.value = "");
+      problem.textContent = why;
+      field.setAttribute("aria-invalid", "true");
+      field.focus();
+    };
+    field.oninput = () => { problem.textContent = ""; field.removeAttribute("aria-invalid"); };
+    return form;
+  }
 
   // ── a task that was made elsewhere ───────────────────────────────────────────────────────
   function adopting() {
@@ -178,7 +228,9 @@ const settings = (() => {
     (input) => kling.stored.set("embed", input.checked ? "on" : "off"));
 
   document.addEventListener("click", (event) => {
-    if (event.target.closest?.("#pill-settings")) open();
+    const add = event.target.closest?.("#banner-add-key, #problems .add-key");
+    if (add || event.target.closest?.("#pill-settings")) open();
+    if (add) $("key-field")?.focus();
   }, { signal: life.signal });
   life.signal.addEventListener("abort", () => drawer?.close());
   return { open };

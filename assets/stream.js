@@ -50,8 +50,9 @@ const HEAR = {
   changes: (message) => take(message, { whole: false }),
 };
 
-function outdated({ page }) { // the program was started anew, with another key, prices or scripts
-  if (!page || page === kling.page || kling.tab.get("renewed") === page) return false;
+function outdated({ page }) { // the program was started anew, or a key was added or forgotten
+  if (!page || page === kling.page) return kling.tab.set("renewed", "");
+  if (kling.tab.get("renewed") === page) return false; // it did not help: never again and again
   kling.tab.set("renewed", page);
   location.reload(); // what was typed and not sent stays
   return true;
@@ -123,6 +124,7 @@ function lose(why) {
 
 async function sayWhy() { // an EventSource does not tell
   const answer = await fetch(`${kling.routes}/tasks?before=0-${"0".repeat(32)}`).catch(() => null);
+  if (answer?.status === 401) return location.reload(); // to log in again; what was typed stays
   if (answer?.status !== 403 || losing === null) return;
   clearTimeout(losing);
   lose(say("no_owner"));

@@ -192,6 +192,7 @@ def app(kling_server: Kling, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """The program with a key, as over the internet."""
     program = app_at(
         tmp_path_factory.mktemp("live"),
+        KLING_UI_ALLOWED_HOSTS="kling.example",
         KLING_BASE_URL=f"{kling_server.url}/kling",
         KLING_API_KEY="good-key",
     ).start()
@@ -252,3 +253,9 @@ def photo(width: int = 400, height: int = 300, kind: str = "JPEG", **options: An
     file = io.BytesIO()
     picture.save(file, kind, **options)
     return file.getvalue()
+
+
+def unchanged(updates: Any) -> bool:
+    """Whether what a handler gave leaves the form as it is."""
+    skip = {"__type__": "update"}
+    return bool(updates) and all(update == skip for update in updates.values())

@@ -13,13 +13,14 @@ from typing import Any
 import httpx
 import pytest
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 
 from kling_ui.history import Day, DiskTrouble
 from kling_ui.prices import DEMO_HOST, Price, Prices
 from kling_ui.settings import BROKEN_URL
-from kling_ui.studio import Studio
+from kling_ui.studio import Accounts, Studio
 from kling_ui.task import State
-from kling_ui.web import Assets, Boot, Owners, middleware, routes
+from kling_ui.web import Assets, Owners, routes
 from kling_ui.web.spending import Spending
 
 from .conftest import OWNER, Kling, reaches, submitted
@@ -36,10 +37,9 @@ NOBODY = "http://127.0.0.1:9"
 
 
 def site(studio: Studio, *, shared: bool = True, folder: Path | None = None) -> Starlette:
-    boot = Boot(facts={"en": {}, "zh": {}}, code="")
     return Starlette(
         routes=[*routes(studio, Assets(ROOT / "assets"), folder=folder)],
-        middleware=[*middleware(Owners(shared=shared), boot)],
+        middleware=[Middleware(Owners(shared=shared).around)],
     )
 
 
@@ -57,8 +57,9 @@ async def quiet(studio: Open) -> Any:
 
 def demo(studio: Studio) -> None:
     """From now on its account is the demo, called so."""
-    studio.account = replace(studio.account, name="demo", base_url=DEMO_HOST, live=False)
-    studio.accounts = {**studio.accounts, "demo": studio.account}
+    usual = studio.accounts.usual
+    account = replace(usual, name="demo", base_url=DEMO_HOST, live=False)
+    studio.accounts = Accounts({**studio.accounts, "demo": account}, usual=account)
 
 
 def succeeded(studio: Studio, **values: Any) -> Any:
@@ -96,7 +97,7 @@ async def test_nobody_is_told_nothing(quiet: Studio, address: str) -> None:
 async def test_only_a_page_of_ours_or_a_script_may_order(
     quiet: Studio, address: str, headers: dict[str, str], body: str, status: int
 ) -> None:
-    quiet.blocked = BROKEN_URL  # both answer at once then
+    quiet._blocked = BROKEN_URL  # both answer at once then
     async with caller(site(quiet), **{"content-type": "application/json"} | headers) as client:
         assert (await client.post(address, content=body)).status_code == status
         assert (await client.get(address)).status_code == 405
@@ -334,7 +335,7 @@ async def test_a_gateway_without_a_list_answered_and_no_key_was_seen(
 
 
 async def test_what_blocks_the_key_is_told_instead_of_asking_the_demo(quiet: Studio) -> None:
-    quiet.blocked = BROKEN_URL
+    quiet._blocked = BROKEN_URL
     assert await checked(quiet) == {"answered": None, "trouble": BROKEN_URL.en}
 
 
@@ -351,7 +352,9 @@ async def adopt(studio: Studio, task_id: Any, **headers: str) -> Any:
 async def test_a_task_made_elsewhere_is_adopted_once(kling: Start, studio: Open) -> None:
     url = kling().url
     async with studio(url) as one:
-        made = await one.account.client.create({"prompt": "elsewhere", "model_name": "kling-v3"})
+        made = await one.accounts.usual.client.create(
+            {"prompt": "elsewhere", "model_name": "kling-v3"}
+        )
         found = await adopt(one, f" {made.task_id} ")
         assert found["problem"] == ""
         task = await one.task(found["task"], owner=OWNER)

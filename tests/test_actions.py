@@ -20,7 +20,7 @@ from kling_ui.ui.page import Page
 from kling_ui.ui.stage import on_stage
 from kling_ui.web import Assets
 
-from .conftest import open_studio, submitted
+from .conftest import open_studio, submitted, unchanged
 from .program import ROOT
 from .test_page import FOX, NOBODY, asked_by
 
@@ -114,7 +114,7 @@ async def test_a_full_disk_is_told_in_place_by_generate_and_by_again(
 ) -> None:
     former = await ended(quiet)
 
-    def full(new: Any) -> Any:
+    def full(*new: Any) -> Any:
         raise DiskTrouble("database or disk is full")
 
     monkeypatch.setattr(quiet.history, "add_all", full)
@@ -133,7 +133,7 @@ async def test_a_task_found_again_fills_no_form(page: Page, quiet: Studio) -> No
     )  # fmt: skip
     task = quiet.history.adopt(found)
     assert task
-    assert await page.actions.use_settings(task.id, asked_by("ann")) == {}
+    assert unchanged(await page.actions.use_settings(task.id, asked_by("ann")))
     known = await ended(quiet, image=KEPT + "0" * 64 + ".png")
     assert await page.actions.use_settings(known.id, asked_by("ann"))
 

@@ -10,7 +10,7 @@ import pytest
 
 from kling_ui.errors import CASES
 from kling_ui.history import Found
-from kling_ui.studio import Studio
+from kling_ui.studio import Accounts, Studio
 from kling_ui.task import Picture, State, Task
 from kling_ui.web.cards import (
     HARDLY_TWICE,
@@ -81,7 +81,7 @@ def test_kling_has_no_trace_is_said_instead() -> None:
 
 def test_what_waits_for_its_account_says_so_and_what_it_waited_with() -> None:
     said = trouble("account_missing")
-    assert said["title"] == "Waiting for the account it belongs to"
+    assert said["title"] == "Waiting for your key"
     assert said["charged"] == "maybe charged"
     assert said["detail"] == "Kling may have accepted this · ReadTimeout"
 
@@ -136,10 +136,10 @@ async def test_what_cost_nothing_is_tried_again_without_a_word(studio: Open) -> 
 async def test_a_demo_that_would_be_paid_for_now_says_so(studio: Open) -> None:
     async with studio(NOBODY, run=False) as one:
         demo = replace(account(NOBODY, name="demo"), live=False)
-        one.accounts = {**one.accounts, "demo": demo}
+        one.accounts = Accounts({**one.accounts, "demo": demo}, usual=one.accounts.usual)
         failed = replace(TASK, account="demo", state=State.FAILED, case="failed")
         assert (await the_card(one, failed))["warning"] == PAID_NOW.en
-        one.account = demo
+        one.accounts.usual = demo
         assert (await the_card(one, failed))["warning"] == ""
 
 
@@ -191,8 +191,8 @@ def test_a_script_is_told_why_a_task_brought_nothing() -> None:
 def test_a_script_is_told_that_an_unconfirmed_task_waits_for_its_account() -> None:
     assert error_of(TASK, "no_answer").en.startswith("Kling may have accepted this (ReadTimeout). ")
     said = error_of(TASK, "account_missing").en
-    assert said.startswith("Waiting for the account it belongs to (Kling may have accepted this · ")
-    assert said.endswith("Start with the same key and base URL and it goes on.")
+    assert said.startswith("Waiting for your key (Kling may have accepted this · ")
+    assert said.endswith("or start with that key, and it goes on.")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import gradio as gr
 import pytest
@@ -22,7 +22,8 @@ from kling_ui.history import NewTask
 from kling_ui.pictures import Reference
 from kling_ui.prices import DEMO_HOST, Prices
 from kling_ui.request import SPECS, ImageRequest
-from kling_ui.studio import NO_OWNER, Studio
+from kling_ui.settings import Mode
+from kling_ui.studio import NO_OWNER, Accounts, Studio
 from kling_ui.task import RemotePicture, State, Task, is_id
 from kling_ui.ui.endpoints import Endpoints
 from kling_ui.ui.form import COMPARED, NOT_AN_UPLOAD, Uploads
@@ -31,7 +32,7 @@ from kling_ui.ui.stage import columns_for
 from kling_ui.ui.words import SCRIPT
 from kling_ui.web import Assets
 
-from .conftest import account, open_studio, photo, studio_of
+from .conftest import account, open_studio, photo, studio_of, unchanged
 from .program import ROOT
 
 Open = Callable[..., Any]
@@ -125,7 +126,8 @@ async def test_the_scripts_know_words_rules_and_prices(built: Page, lang: Any) -
 
 
 async def test_prices_are_those_of_the_account(quiet: Studio) -> None:
-    quiet.account = replace(quiet.account, base_url=DEMO_HOST)
+    usual = replace(quiet.accounts.usual, base_url=DEMO_HOST)
+    quiet.accounts = Accounts({usual.name: usual}, usual=usual)
     page = Page(quiet, Assets(ROOT / "assets"), default_model="kling-v2-1")
     rules = page.facts("en")["rules"]
     assert rules["kling-v2-1"][""]["price"] == (0.014, "USD")
@@ -139,6 +141,7 @@ def test_no_word_is_there_for_nobody() -> None:
     code = "".join((ROOT / "assets" / name).read_text("utf-8") for name in SCRIPTS)
     asked = {f"{action}_{part}" for action in ("discard", "delete") for part in ("title", "body")}
     asked |= {"again_title", "retry_title"}  # put together from the action's name
+    asked |= {f"mode_{mode}" for mode in get_args(Mode)}
     asked |= {f"no_{view}" for view in ("running", "starred", "failed")}
     unsaid = [name for name in SCRIPT if not re.search(rf'"{name}"|words\.{name}\b', code)]
     assert {*unsaid} == asked
@@ -338,7 +341,7 @@ async def test_a_caller_without_a_cookie_is_told_so_and_nothing_is_kept(
     update, question = await page.actions.show(asked, nobody)
     assert question == 7
     assert len(update["value"]) == len(page.stage.examples)
-    assert await page.actions.use_settings(task.id, nobody) == {}
+    assert unchanged(await page.actions.use_settings(task.id, nobody))
     (cancel,) = [
         fn for fn in page.blocks.fns.values() if fn.targets == [(_id(page, "cancel"), "click")]
     ]
@@ -358,7 +361,7 @@ async def test_whatever_is_named_as_a_task_nothing_raises(built: Page, odd: Any)
     for event in (gr.EventData(None, odd), gr.EventData(None, {"task_id": odd})):
         update, _ = await built.actions.show(event, ann)
         assert len(update["value"]) == len(built.stage.examples)
-    assert await built.actions.use_settings(odd, ann) == {}
+    assert unchanged(await built.actions.use_settings(odd, ann))
     for name in ("cancel", "release", "look", "discard", "delete"):
         (fn,) = [f for f in built.blocks.fns.values() if f.targets == [(_id(built, name), "click")]]
         assert fn.fn
@@ -392,7 +395,7 @@ async def test_a_script_hears_the_studios_word_on_a_task(page: Page, quiet: Stud
     assert (await endpoints.task(task.id, ann))["error"] == ""
     quiet.history.move(task.id, State.UNCONFIRMED, frm={State.QUEUED}, case="no_answer")
     (described,) = await endpoints.tasks(ann)
-    assert described["error"].startswith("Waiting for the account it belongs to (Kling may have")
+    assert described["error"].startswith("Waiting for your key (Kling may have")
 
 
 # the stage
@@ -419,3 +422,21 @@ async def test_a_running_task_shows_a_tile_per_picture_in_the_asked_shape(built:
 def test_gradios_queue_still_rests_for_as_long_as_it_is_told() -> None:
     """A private name of Gradio's: without it an empty queue costs 4 % of a core."""
     assert "sleep_when_free" in Queue.start_processing.__code__.co_names
+
+
+# what Gradio does before a function of ours runs
+
+
+def test_no_event_lets_gradio_open_a_picture(built: Page) -> None:
+    """An event's function may be missing, and its pictures are prepared all the same."""
+    for event in built.blocks.fns.values():
+        pictures = [one for one in event.inputs if isinstance(one, gr.Image)]
+        assert not pictures or not event.preprocess, event
+
+
+async def test_no_widget_fetches_what_a_caller_names(built: Page) -> None:
+    """Neither those of the page nor those that Gradio makes of them for a session."""
+    for widget in [*built.blocks.blocks.values(), gr.Textbox(), gr.Image()]:
+        move = widget.async_move_resource_to_block_cache
+        for url in ("http://127.0.0.1:9/x.png", "https://host.invalid/x.png"):
+            assert await move(url) == url, widget

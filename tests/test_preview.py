@@ -56,7 +56,7 @@ async def test_what_is_shown_is_what_is_sent(kling: Callable[..., Kling], tmp_pa
         f"sha256:{hashlib.sha256(shown['image'].encode()).hexdigest()}:{len(shown['image'])}"
     )
     assert shown == server.creates[0]  # of a long text the simulator notes no more
-    assert studio.endpoint in report["preview"]["curl"]
+    assert studio.endpoint("operator") in report["preview"]["curl"]
 
 
 @pytest.mark.parametrize("wish", ["whole", None, 7, {"request": "all", "turn": "x"}])

@@ -11,15 +11,22 @@ from kling_ui.settings import (
     ASK_PRICE,
     BROKEN_ASK,
     BROKEN_KEY,
+    BROKEN_LIMIT,
+    BROKEN_MODE,
     BROKEN_PUBLIC_URL,
     BROKEN_URL,
     BROKEN_WEBHOOK_SECRET,
     DEFAULT_MODEL,
     GLOBAL_URL,
     HALF_PAIR,
+    NO_BUDGET,
+    NO_PASSWORD,
+    OPEN_TO_ALL,
+    VISITOR_IMAGES,
     Secret,
     Settings,
     is_loopback,
+    tame_gradio,
     trimmed,
     webhook_key,
 )
@@ -61,6 +68,11 @@ def test_every_variable_is_read() -> None:
         KLING_UI_ASK_PICTURES="20",
         KLING_UI_ASK_PRICE="2.5",
         GRADIO_SERVER_NAME="0.0.0.0",
+        KLING_UI_PASSWORD=" a-password",
+        KLING_UI_ALLOWED_HOSTS="https://Art.example:443/, kling.lan",
+        KLING_UI_VISITOR_IMAGES_PER_DAY="20",
+        KLING_UI_DAILY_BUDGET="0.5",
+        KLING_UI_MAX_IMAGES_PER_TASK="4",
     ) == Settings(
         api_key=Secret(KEY),
         access_key=Secret("access"),
@@ -77,6 +89,12 @@ def test_every_variable_is_read() -> None:
         ask_pictures=20,
         ask_price=2.5,
         mode="lan",
+        server_name="0.0.0.0",
+        password=Secret("a-password"),
+        allowed_hosts=("art.example", "kling.lan"),
+        visitor_images_per_day=20,
+        daily_budget=0.5,
+        max_images_per_task=4,
     )
 
 
@@ -332,3 +350,116 @@ def test_secrets_are_compared_by_what_they_hide() -> None:
     assert Secret("a") == Secret(" a ") != Secret("b")
     assert len({Secret("a"), Secret("a"), Secret("b")}) == 2
     assert Secret("a") != "a"
+
+
+# modes, and what others may do
+
+
+@pytest.mark.parametrize(
+    ("env", "mode"),
+    [
+        ({}, "local"),
+        ({"GRADIO_SERVER_NAME": "127.0.0.1"}, "local"),
+        ({"GRADIO_SERVER_NAME": "localhost"}, "local"),
+        ({"GRADIO_SERVER_NAME": "0.0.0.0"}, "lan"),
+        ({"GRADIO_SERVER_NAME": "192.168.1.5"}, "lan"),
+        ({"GRADIO_SERVER_NAME": "studio.lan"}, "lan"),
+        ({"GRADIO_SERVER_NAME": "0.0.0.0", "SPACE_ID": "me/studio"}, "space"),
+        ({"KLING_UI_MODE": "Space"}, "space"),
+        ({"KLING_UI_MODE": "lan", "SPACE_ID": "me/studio"}, "lan"),
+        ({"KLING_UI_MODE": "open"}, "local"),
+    ],
+)
+def test_a_mode_is_derived_or_chosen(env: dict[str, str], mode: str) -> None:
+    settings = of(**env)
+    assert settings.mode == mode
+    assert (BROKEN_MODE.fill(mode=mode) in settings.notices) is (env.get("KLING_UI_MODE") == "open")
+
+
+def test_a_lan_wants_a_password_and_says_how() -> None:
+    refusal = of(GRADIO_SERVER_NAME="0.0.0.0").refusal
+    assert refusal == NO_PASSWORD.fill(address="0.0.0.0")
+    assert "KLING_UI_PASSWORD" in refusal.en
+    assert of(GRADIO_SERVER_NAME="0.0.0.0", KLING_UI_PASSWORD="x").refusal is None
+    assert of().refusal is None
+    assert of(SPACE_ID="me/studio", GRADIO_SERVER_NAME="0.0.0.0").refusal is None
+
+
+def test_who_opens_a_local_program_to_others_is_told() -> None:
+    settings = of(GRADIO_SERVER_NAME="0.0.0.0", KLING_UI_MODE="local")
+    assert settings.notices == (OPEN_TO_ALL.fill(address="0.0.0.0"),)
+
+
+def test_names_under_which_it_is_reached() -> None:
+    assert of().allowed_hosts == ()
+    space = of(SPACE_ID="me/studio", SPACE_HOST="me-studio.hf.space,art.example")
+    assert space.allowed_hosts == ("me-studio.hf.space", "art.example")
+    assert of(SPACE_HOST="me-studio.hf.space").allowed_hosts == ()
+    assert of(KLING_UI_ALLOWED_HOSTS=" A.example:80 https://b.example/x ,c. ").allowed_hosts == (
+        "a.example",
+        "b.example",
+        "c",
+    )
+
+
+def test_a_space_that_shares_its_key_has_limits() -> None:
+    env = {"SPACE_ID": "me/studio", "KLING_UI_SHARE_KEY": "1"}
+    assert of(**env).visitor_images_per_day == VISITOR_IMAGES
+    assert of(**env).notices == (NO_BUDGET,)
+    assert of(**env, KLING_UI_VISITOR_IMAGES_PER_DAY="0").visitor_images_per_day == 0
+    assert of(**env, KLING_UI_DAILY_BUDGET="2.50").daily_budget == 2.5
+    assert of(SPACE_ID="me/studio").visitor_images_per_day is None
+    assert of(KLING_UI_SHARE_KEY="1").visitor_images_per_day is None
+
+
+@pytest.mark.parametrize("word", ["5 USD", "-1", "1e9", "many", "0x10"])
+def test_a_limit_that_cannot_be_read_lets_nothing_pass(word: str) -> None:
+    settings = of(KLING_API_KEY=KEY, KLING_UI_DAILY_BUDGET=word)
+    assert settings.daily_budget == 0
+    assert settings.problem() == BROKEN_LIMIT.fill(name="KLING_UI_DAILY_BUDGET")
+
+
+@pytest.mark.parametrize(
+    ("env", "forgets"),
+    [
+        ({}, False),
+        ({"SPACE_ID": "me/studio", "KLING_UI_DATA_DIR": "/data/kling-ui"}, False),
+        ({"SPACE_ID": "me/studio", "KLING_UI_DATA_DIR": "/home/user/x"}, True),
+    ],
+)
+def test_a_space_without_storage_forgets(env: dict[str, str], forgets: bool) -> None:
+    assert of(**env).forgets is forgets
+
+
+def test_all_that_must_not_appear_is_named() -> None:
+    env = {"KLING_API_KEY": KEY, "KLING_SECRET_KEY": "secret", "KLING_WEBHOOK_SECRET": WHSEC}
+    assert {one.reveal() for one in of(**env, KLING_UI_PASSWORD="pass").secrets} == {
+        *env.values(),
+        "pass",
+    }
+
+
+def test_dangerous_variables_of_gradio_are_taken_away_and_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("SHARE", "ALLOWED_PATHS", "MCP_SERVER", "RUN_HISTORY", "TEMP_DIR"):
+        monkeypatch.setenv(f"GRADIO_{name}", "/")
+    monkeypatch.setenv("GRADIO_SERVER_NAME", "127.0.0.1")
+    monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "True")
+    monkeypatch.setenv("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1")
+    told = {notice.en.split()[0] for notice in tame_gradio(tmp_path)}
+    assert told == {
+        "GRADIO_SHARE",
+        "GRADIO_ALLOWED_PATHS",
+        "GRADIO_MCP_SERVER",
+        "GRADIO_RUN_HISTORY",
+        "GRADIO_TEMP_DIR",
+    }
+    left = {name: value for name, value in os.environ.items() if name.startswith("GRADIO_")}
+    assert left == {
+        "GRADIO_TEMP_DIR": str(tmp_path),
+        "GRADIO_ANALYTICS_ENABLED": "False",
+        "GRADIO_ANALYTICS_CACHE_FREQUENCY": "1000000",
+        "GRADIO_SERVER_NAME": "127.0.0.1",
+    }
+    assert [*tame_gradio(tmp_path)] == []

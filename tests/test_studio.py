@@ -584,8 +584,8 @@ async def test_a_caller_that_goes_away_leaves_a_task_that_is_sent(
     async with studio(server.url) as one:
         add = one.records.add
 
-        async def slowly(new: Any) -> Any:
-            added = await add(new)
+        async def slowly(*new: Any) -> Any:
+            added = await add(*new)
             await asyncio.sleep(0.2)
             return added
 

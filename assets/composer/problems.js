@@ -54,11 +54,16 @@
     }
     const colon = kling.lang === "zh" ? "：" : ": ";
     const named = Object.entries(problems).map(([name, text]) => (labels[name] ? labels[name] + colon + text : text));
-    const box = $("problems"), said = [...(box?.children ?? [])].map((line) => line.textContent);
+    const box = $("problems"), said = [...(box?.querySelectorAll("p") ?? [])].map((line) => line.textContent);
     if (said.join("\n") === named.join("\n")) return; // it would be read out again
     box?.replaceChildren(...named.map((text) =>
       Object.assign(document.createElement("p"), { textContent: text })));
+    if (problems[""] && kling.left && !kling.own_key && kling.takes_keys) box?.append(addKey());
   }
+
+  // what the studio's own key is not there for, a key of one's own is
+  const addKey = () => Object.assign(document.createElement("button"),
+    { type: "button", className: "add-key", textContent: kling.say("add_key") });
 
   function focusFirst() {
     const first = document.querySelector(".field.wrong");

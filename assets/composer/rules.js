@@ -122,7 +122,7 @@
     const order = kling.order = ordered();
     const [left, right] = [$("hint-keys"), $("hint-price")];
     if (left) left.textContent = kling.say("shortcut");
-    if (right) right.textContent = explained(order);
+    if (right) right.textContent = kling.left ? kling.say("left", kling.left) : explained(order);
     note("prompt", "hint", order.prompts.length > 1
       ? kling.say("variants", { n: order.prompts.length, words: order.prompts.join(" / ") }) : "");
     const price = order.price ? `≈ ${order.price}` : kling.say("price_unknown");

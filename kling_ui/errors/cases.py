@@ -275,10 +275,11 @@ CASES: dict[str, Case] = {
         "edit",
     ),
     "account_missing": Case(
-        Text("Waiting for the account it belongs to", "等待所属账号"),
+        Text("Waiting for your key", "等待您的密钥"),
         Text(
-            "Start with the same key and base URL and it goes on.",
-            "使用相同的密钥和地址启动后会继续。",
+            "Enter the key it was sent with under Settings, or start with that key, and it goes "
+            "on.",
+            "在“设置”中填入发送时使用的密钥，或使用该密钥启动程序后，任务会继续。",
         ),
         "",
     ),

@@ -1,7 +1,9 @@
 """What was asked, what came back, who owns it and what it cost, in SQLite."""
 
 from .browsing import Cursor, Day, Filter, Search, Spend, Summary, Word
+from .copying import Named, copy_history, go_on_from
 from .history import History
+from .limits import Limit, Limits, OverLimit, Spent
 from .reading import InFlight, Learned, Waiting
 from .schema import MIGRATIONS, TooNew
 from .trouble import Damaged, DiskTrouble
@@ -19,12 +21,19 @@ __all__ = [
     "History",
     "InFlight",
     "Learned",
+    "Limit",
+    "Limits",
     "MovedOn",
+    "Named",
     "NewTask",
+    "OverLimit",
     "Search",
     "Spend",
+    "Spent",
     "Summary",
     "TooNew",
     "Waiting",
     "Word",
+    "copy_history",
+    "go_on_from",
 ]

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..task import Picture, State, Task
+from . import limits
+from .limits import Spent
 from .reading import OPEN, Reader
 from .rows import marks, picture_from
 
@@ -194,6 +196,11 @@ class Browser(Reader):
             "SELECT reply FROM task WHERE id=? AND owner=? AND deleted=0", task_id, owner
         )
         return str(rows[0]["reply"]) if rows else ""
+
+    def counted(self, account: str, *, owner: str, since: float) -> Spent:
+        """What an owner's tasks on an account count for against a day's limits."""
+        sql, values = limits.question(account, since, owner=owner)
+        return limits.answer(self._database.read(sql, *values)[0])
 
     def spending(self, owner: str, *, offset: int = 0) -> list[Day]:
         """By day, account and model, what succeeded; the latest day first. `offset` as in

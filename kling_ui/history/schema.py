@@ -99,6 +99,10 @@ MIGRATIONS = (
     CREATE INDEX task_starred ON task (owner, created) WHERE starred = 1 AND deleted = 0;
     CREATE INDEX task_by_comparison ON task (comparison) WHERE comparison != '';
     """,
+    """
+    ALTER TABLE task ADD COLUMN address TEXT NOT NULL DEFAULT '';
+    CREATE INDEX task_by_day ON task (account, created);
+    """,
 )
 _FIRST_TABLES = {"revision", "task", "transition", "picture"}
 

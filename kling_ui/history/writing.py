@@ -13,6 +13,7 @@ from typing import Any
 from ..task import Cell, Picture, State, Task
 from .browsing import Browser
 from .database import Database
+from .limits import Limits, hold
 from .rows import encoded, insert, marks
 from .trouble import DiskTrouble
 
@@ -40,6 +41,7 @@ class NewTask:
     currency: str = ""
     supersedes: str = ""
     cell: Cell | None = None
+    address: str = ""  # tells callers apart, and says nothing else of where they are
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,18 +66,23 @@ class Writer(Browser):
         super().__init__(database)
         self._clock = clock
 
-    def add(self, new: NewTask) -> tuple[Task, bool]:
+    def add(self, new: NewTask, limits: Limits | None = None) -> tuple[Task, bool]:
         """The task's row and whether it is new; the same owner and nonce give the same task,
         deleted or not.
 
-        Raises `AlreadyUsed` when the account's history holds the external task id, and `MovedOn`
-        when the task it supersedes may not be repeated any more."""
-        return self.add_all([new])[0]
+        Raises `AlreadyUsed` when the account's history holds the external task id, `MovedOn`
+        when the task it supersedes may not be repeated any more, and `OverLimit`."""
+        return self.add_all([new], limits)[0]
 
-    def add_all(self, new: Sequence[NewTask]) -> list[tuple[Task, bool]]:
-        """`add` for each, all or none of them."""
+    def add_all(
+        self, new: Sequence[NewTask], limits: Limits | None = None
+    ) -> list[tuple[Task, bool]]:
+        """`add` for each, all or none of them; they are one owner's, on one account."""
         with self._database.writing() as db:
             placed = [self._place(db, one) for one in new]
+            added = [one for one, (_, is_new) in zip(new, placed, strict=True) if is_new]
+            if limits and added:
+                _hold(db, limits, added)
         return [
             (self._placed(task_id, one), is_new)
             for one, (task_id, is_new) in zip(new, placed, strict=True)
@@ -212,6 +219,19 @@ class Writer(Browser):
                 " ON CONFLICT DO UPDATE SET value=excluded.value, at=excluded.at",
                 fact,
             )
+
+
+def _hold(db: sqlite3.Connection, limits: Limits, added: Sequence[NewTask]) -> None:
+    prices = [one.estimate for one in added]
+    hold(
+        db,
+        limits,
+        account=added[0].account,
+        owner=added[0].owner,
+        address=added[0].address,
+        pictures=sum(_pictures(one.request) for one in added),
+        money=None if None in prices else sum(price or 0.0 for price in prices),
+    )
 
 
 def _pictures(request: Mapping[str, Any]) -> int:

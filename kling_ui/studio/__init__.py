@@ -1,6 +1,7 @@
 """The worker: submit once, watch, keep; recovery after a crash. It knows no web and no page."""
 
-from .accounts import Account, account_name, local_secret
+from .accounts import Account, Accounts, Loan, account_name, local_secret
+from .allowance import Allowance, Left
 from .callbacks import CALLBACK_PATH, Callbacks, Hint
 from .clock import Clock
 from .records import Records
@@ -11,9 +12,13 @@ __all__ = [
     "CALLBACK_PATH",
     "NO_OWNER",
     "Account",
+    "Accounts",
+    "Allowance",
     "Callbacks",
     "Clock",
     "Hint",
+    "Left",
+    "Loan",
     "Problems",
     "Records",
     "Studio",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,10 +23,75 @@ class Account:
     client: KlingClient
     downloader: Downloader
     live: bool = True
+    closed: Callable[[], None] = lambda: None  # called when nothing will use it any more
 
     @property
     def host(self) -> str:
         return urlsplit(self.base_url).netloc
+
+    async def aclose(self) -> None:
+        await self.client.aclose()
+        await self.downloader.aclose()
+        self.closed()
+
+
+@dataclass(frozen=True, slots=True)
+class Loan:
+    """A key that an owner lends, in memory only: `until` is on the studio's clock, `ending` what
+    may be shown of it."""
+
+    account: Account
+    until: float
+    ending: str
+
+
+class Accounts(Mapping[str, Account]):
+    """All that can be reached, by name: the operator's for good, others as long as somebody lends
+    their key. `usual` is the one that new tasks of everybody else belong to."""
+
+    def __init__(self, own: Mapping[str, Account], *, usual: Account) -> None:
+        self._own, self.usual = dict(own), usual
+        self._loans: dict[str, Loan] = {}
+
+    def of(self, owner: str) -> Account:
+        """The one that this owner's new tasks belong to."""
+        loan = self._loans.get(owner)
+        return loan.account if loan else self.usual
+
+    def names(self, owner: str) -> set[str]:
+        """Of all that this owner's tasks can belong to."""
+        return {*self._own, self.of(owner).name}
+
+    def loan(self, owner: str) -> Loan | None:
+        return self._loans.get(owner)
+
+    def lend(self, owner: str, loan: Loan) -> None:
+        self._loans[owner] = loan
+
+    def give_back(self, owner: str) -> Account | None:
+        """What this owner lent; None unless nobody else reaches that account by now."""
+        loan = self._loans.pop(owner, None)
+        return loan.account if loan and loan.account.name not in self else None
+
+    def overdue(self, now: float) -> list[str]:
+        """Owners whose time is up."""
+        return [owner for owner, loan in self._loans.items() if loan.until <= now]
+
+    @property
+    def loans(self) -> int:
+        return len(self._loans)
+
+    def _all(self) -> dict[str, Account]:
+        return {loan.account.name: loan.account for loan in self._loans.values()} | self._own
+
+    def __getitem__(self, name: str) -> Account:
+        return self._all()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
 
 
 def account_name(base_url: str, key: str, *, secret: bytes) -> str:

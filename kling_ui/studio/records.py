@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from ..history import DiskTrouble, Found, History, NewTask
+from ..history import DiskTrouble, Found, History, Limits, NewTask
 from ..task import Picture, State, Task
 from .backoff import backoff
 
@@ -32,9 +32,9 @@ class Records:
     async def get(self, task_id: str, *, owner: str | None = None) -> Task | None:
         return await asyncio.to_thread(self.history.get, task_id, owner=owner)
 
-    async def add(self, new: Sequence[NewTask]) -> list[Task]:
+    async def add(self, new: Sequence[NewTask], limits: Limits | None = None) -> list[Task]:
         """All of them or none."""
-        tasks = [task for task, _ in await self._write(self.history.add_all, new)]
+        tasks = [task for task, _ in await self._write(self.history.add_all, new, limits)]
         self.wake({task.owner for task in tasks})
         return tasks
 
@@ -62,6 +62,10 @@ class Records:
         if all(getattr(task, name) == value for name, value in changes.items()):
             return task
         return self._tell(await self._write(self.history.note, task.id, **changes)) or task
+
+    async def touch(self, task: Task) -> None:
+        """A new revision of what is as it was."""
+        self._tell(await self._write(self.history.note, task.id))
 
     async def keep_picture(self, picture: Picture) -> Task | None:
         return self._tell(await self._write(self.history.keep_picture, picture))

@@ -84,6 +84,10 @@ class Sender:
             if self._flying:
                 await asyncio.wait(self._flying.values(), timeout=LAST_MOMENT)
 
+    async def settled(self) -> None:
+        """Every create that is on the wire has been answered, or never will be."""
+        await asyncio.gather(*self._flying.values(), return_exceptions=True)
+
     async def line(self) -> list[Waiting]:
         """What waits, in the order in which it will be sent as things stand."""
         return (await self._waiting())[0]

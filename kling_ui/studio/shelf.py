@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 
@@ -11,6 +10,8 @@ from ..fields import KEPT
 from ..history import Cursor, Day, DiskTrouble, History, Search, Summary
 from ..pictures import PictureFolder
 from ..task import Picture, Task
+from .accounts import Accounts
+from .allowance import midnight
 from .records import Records
 from .sweep import mark_of
 
@@ -33,12 +34,11 @@ class Weight:
 
 
 class Shelf:
-    """Every read and write asks for its owner. `account` is the name of the one whose prices the
-    summary adds up."""
+    """Every read and write asks for its owner."""
 
-    def __init__(self, history: History, folder: PictureFolder, account: str) -> None:
+    def __init__(self, history: History, folder: PictureFolder, accounts: Accounts) -> None:
         self.history, self.folder, self.records = history, folder, Records(history)
-        self._counted = account
+        self.accounts = accounts
 
     async def task(self, task_id: str, *, owner: str) -> Task | None:
         return await self.records.get(task_id, owner=owner)
@@ -97,8 +97,8 @@ class Shelf:
 
     async def summary(self, *, owner: str) -> Summary:
         """What runs, and what today's pictures cost."""
-        midnight = time.mktime((*time.localtime()[:3], 0, 0, 0, 0, 0, -1))
-        return await self.records.read(self.history.summary, owner, self._counted, since=midnight)
+        account = self.accounts.of(owner).name
+        return await self.records.read(self.history.summary, owner, account, since=midnight())
 
     async def spending(self, *, owner: str, offset: int = 0) -> list[Day]:
         """By day and model, the latest first; `offset` as in `Search`."""

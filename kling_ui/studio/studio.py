@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,18 +11,21 @@ from typing import Any
 from ..client import IMAGES
 from ..comparison import Comparison
 from ..fields import KEPT
-from ..history import AlreadyUsed, DiskTrouble, History, MovedOn, NewTask
+from ..history import AlreadyUsed, DiskTrouble, History, MovedOn, NewTask, OverLimit
 from ..pictures import PictureFolder
 from ..prices import Prices
 from ..request import ImageRequest
-from ..settings import GLOBAL_URL
+from ..settings import GLOBAL_URL, Secret
 from ..task import State, Task
 from ..text import Text
-from .accounts import Account
+from .accounts import Account, Accounts, Loan
+from .allowance import Allowance, Left, midnight
 from .body import body_of
 from .callbacks import Callbacks, Hint
 from .clock import Clock
 from .connection import Connection
+from .desk import whatever_happens
+from .keys import Keys
 from .shelf import Shelf
 from .submission import Press, Problems, problems_of
 from .sweep import mark_of
@@ -61,15 +64,20 @@ SET_ASIDE = Text(
     "历史记录已损坏。已恢复其中 {saved} 个任务；其余任务只要仍在可灵的任务列表中，也会找回。"
     "损坏的文件已另存为 {file}。",
 )
+NOT_YOURS = Text(
+    "Tasks are taken over with a key of your own only. Add it under Settings.",
+    "只有使用您自己的密钥才能导入任务。请在“设置”中添加密钥。",
+)
 
 OPEN = "…"  # in a preview, where a random part goes
 
 
 class Studio(Shelf):
-    """Everything the pages and scripts may do. `accounts` are all that can be reached, by name;
-    `account` is the one new tasks belong to; `blocked` says why nothing may be sent. `alive` is
-    touched while it works. `callbacks`, where Kling can reach us. `resubmit`: what Kling has no
-    trace of is sent once more by itself."""
+    """Everything the pages and scripts may do. `accounts` are the operator's that can be reached,
+    by name; `account` is the one new tasks belong to, unless somebody brings a key: `connect` makes
+    an account of it. `blocked` says why nothing may be sent with the operator's. `allowance` is
+    what others may spend of that. `alive` is touched while it works. `callbacks`, where Kling can
+    reach us. `resubmit`: what Kling has no trace of is sent once more by itself."""
 
     def __init__(
         self,
@@ -83,11 +91,13 @@ class Studio(Shelf):
         blocked: Text | None = None,
         callbacks: Callbacks | None = None,
         resubmit: bool = False,
+        connect: Callable[[Secret], Account] | None = None,
+        allowance: Allowance | None = None,
         clock: Clock | None = None,
     ) -> None:
-        super().__init__(history, folder, account.name)
-        self.accounts, self.account, self.blocked = accounts, account, blocked
+        super().__init__(history, folder, Accounts(accounts, usual=account))
         self.callbacks, self.prices = callbacks, prices or Prices()
+        self._blocked, self._allowance = blocked, allowance or Allowance()
         self.closing = asyncio.Event()
         self._clock = clock or Clock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -100,45 +110,67 @@ class Studio(Shelf):
             callbacks=callbacks,
             resubmit=resubmit,
         )
+        self.keys = Keys(self.accounts, self._worker, self.records, self._clock, connect=connect)
 
     def case(self, task: Task) -> str:
         """Why a task waits, failed or was refused: a key of `errors.CASES`, or empty."""
         missing = task.account not in self.accounts and not task.state.over
         return "account_missing" if missing else task.case
 
+    def account_of(self, owner: str) -> Account:
+        """The one that this owner's new tasks belong to."""
+        return self.accounts.of(owner)
+
+    def blocked(self, owner: str) -> Text | None:
+        """Why nothing of this owner's may be sent; None when all is well."""
+        return None if self.accounts.loan(owner) else self._blocked
+
+    def loan(self, owner: str) -> Loan | None:
+        """The key that this owner brought along."""
+        return self.accounts.loan(owner)
+
     # what a person or a script may do
 
     async def submit(
-        self, request: ImageRequest, *, owner: str, nonce: str = ""
+        self, request: ImageRequest, *, owner: str, nonce: str = "", caller: str = ""
     ) -> Task | Problems:
         """One row, committed, then back at once; the worker does the rest. The same `nonce` gives
-        the same task. Problems, all at once, where the request cannot be sent."""
-        if problems := self._barred(owner) or request.problems():
+        the same task. Problems, all at once, where the request cannot be sent. `caller` is where
+        it comes from, as far as that is known."""
+        problems = self._barred(owner) or request.problems() or self._too_much(owner, request.n)
+        if problems:
             return problems
-        return await self._add([self._press(owner).task(request, nonce)])
+        return await self._add([self._press(owner, caller).task(request, nonce)])
 
-    async def compare(self, comparison: Comparison, *, owner: str, nonce: str) -> Task | Problems:
+    async def compare(
+        self, comparison: Comparison, *, owner: str, nonce: str, caller: str = ""
+    ) -> Task | Problems:
         """A task for each place of the grid, all or none; the first of them. The same `nonce`
         gives the same tasks."""
-        if problems := self._barred(owner) or problems_of(comparison):
+        most = max((place.request.n for place in comparison.places), default=1)
+        problems = self._barred(owner) or problems_of(comparison) or self._too_much(owner, most)
+        if problems:
             return problems
-        return await self._add([*self._press(owner).cells(comparison, nonce)])
+        return await self._add([*self._press(owner, caller).cells(comparison, nonce)])
 
-    async def again(self, task_id: str, *, owner: str, nonce: str = "") -> Task | Problems | None:
+    async def again(
+        self, task_id: str, *, owner: str, nonce: str = "", caller: str = ""
+    ) -> Task | Problems | None:
         """A new task with what was asked for by one that brought nothing, linked to it. Kling may
         have that one after all where it is unconfirmed: whoever asks for this has been warned."""
         former = await self.task(task_id, owner=owner)
         if former is None or not former.state.repeatable:
             return None
-        if self.blocked:
-            return {"": self.blocked}
+        if blocked := self.blocked(owner):
+            return {"": blocked}
         image = str(former.request.get("image", ""))
         if image.startswith(KEPT) and not await asyncio.to_thread(self._has, image):
             return {"image": REFERENCE_GONE}
         request = ImageRequest.draft({**former.request, "external_task_id": ""})
-        if problems := request.problems():
+        if problems := request.problems() or self._too_much(owner, request.n):
             return problems
-        new = self._press(owner).task(request, nonce, supersedes=former.id, cell=former.cell)
+        press = self._press(owner, caller)
+        new = press.task(request, nonce, supersedes=former.id, cell=former.cell)
         try:
             return await self._add([new])
         except MovedOn:
@@ -148,34 +180,59 @@ class Studio(Shelf):
         """What keeps this owner from sending anything at all."""
         if not owner:
             return {"": NO_OWNER}
-        return {"": self.blocked} if self.blocked else {}
+        blocked = self.blocked(owner)
+        return {"": blocked} if blocked else {}
+
+    def _too_much(self, owner: str, n: int) -> Problems:
+        """More pictures in one task than the operator's key is there for."""
+        problem = self._allowance.at_once(n) if self._spends_ours(owner) else None
+        return {"n": problem} if problem else {}
+
+    def _spends_ours(self, owner: str) -> bool:
+        return self.accounts.usual.live and self.accounts.loan(owner) is None
 
     def _has(self, image: str) -> bool:
         return self.folder.reference_path(image.removeprefix(KEPT)).exists()
 
-    def _press(self, owner: str) -> Press:
-        return Press(owner, self.account, self.prices)
+    def _press(self, owner: str, caller: str) -> Press:
+        address = self._allowance.address(caller)
+        return Press(owner, self.account_of(owner), self.prices, address)
 
     async def _add(self, new: Sequence[NewTask]) -> Task | Problems:
         try:
             return await asyncio.shield(self._commit(new))  # also when the caller goes away
+        except OverLimit as over:
+            return {"": self._allowance.problem(over)}
         except AlreadyUsed:
             return {"external_task_id": ID_USED}
         except DiskTrouble:
             return {"": DISK_FULL}
 
     async def _commit(self, new: Sequence[NewTask]) -> Task:
-        tasks = await self.records.add(new)
+        owner = new[0].owner
+        limits = self._allowance.limits(operators=self._spends_ours(owner))
+        tasks = await self.records.add(new, limits)
+        self.keys.used(owner)
         self._worker.wake(tasks[0].account)
         return tasks[0]
 
     async def ahead(self, *, owner: str) -> dict[str, int]:
         """How many others are sent before each of this owner's waiting tasks."""
         found: dict[str, int] = {}
-        for name in self.accounts:
+        for name in self.accounts.names(owner):
             line = await self._worker.line(name)
             found |= {one.id: k for k, one in enumerate(line) if one.owner == owner}
         return found
+
+    async def left(self, *, owner: str) -> Left | None:
+        """What this owner may still have today of the operator's key; None without a limit."""
+        most = self._allowance.pictures
+        if most is None or not self._spends_ours(owner):
+            return None
+        spent = await self.records.read(
+            self.history.counted, self.accounts.usual.name, owner=owner, since=midnight()
+        )
+        return Left(max(0, most - spent.pictures), most)
 
     @property
     def notice(self) -> Text | None:
@@ -218,10 +275,10 @@ class Studio(Shelf):
             self._worker.look(task)
         return task
 
-    @property
-    def endpoint(self) -> str:
+    def endpoint(self, owner: str) -> str:
         """Where a create is posted; in the demo, where it would be with a key."""
-        return self.account.client.endpoint if self.account.live else GLOBAL_URL + IMAGES
+        account = self.account_of(owner)
+        return account.client.endpoint if account.live else GLOBAL_URL + IMAGES
 
     async def preview(self, request: ImageRequest, *, owner: str) -> dict[str, Any]:
         """The body that would be sent now, made as it is made then; only ids that come with the
@@ -232,13 +289,15 @@ class Studio(Shelf):
 
     async def adopt(self, remote_id: str, *, owner: str) -> Task | Text:
         """Take over a task that was made elsewhere with this account; or why not."""
-        if self.blocked:
-            return self.blocked
-        return await self._worker.adopt(remote_id, owner=owner, account=self.account.name)
+        if blocked := self.blocked(owner):
+            return blocked
+        if self._allowance.pictures is not None and self._spends_ours(owner):
+            return NOT_YOURS  # many share the account: whose task it is nobody knows
+        return await self._worker.adopt(remote_id, owner=owner, account=self.account_of(owner).name)
 
-    async def check(self) -> Connection:
-        """Ask the account something that costs nothing."""
-        return await self._worker.check(self.account.name)
+    async def check(self, *, owner: str) -> Connection:
+        """Ask the owner's account something that costs nothing."""
+        return await self._worker.check(self.account_of(owner).name)
 
     def hint(self, hint: Hint) -> None:
         """Kling called back: a reason to look, and nothing more."""
@@ -249,9 +308,11 @@ class Studio(Shelf):
         """Take up what an earlier run left, then work until the block ends."""
         self._loop = asyncio.get_running_loop()
         async with self._worker.running():
+            expiring = asyncio.create_task(whatever_happens(self.keys.expire))
             try:
                 yield
             finally:
+                expiring.cancel()
                 self.close()
 
     def close(self) -> None:

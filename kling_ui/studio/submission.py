@@ -27,6 +27,7 @@ class Press:
     owner: str
     account: Account
     prices: Prices
+    address: str = ""  # as in `NewTask`
 
     def task(self, request: ImageRequest, nonce: str = "", **more: Any) -> NewTask:
         """`more` are other fields of `NewTask`."""
@@ -44,6 +45,7 @@ class Press:
             request=request.as_dict(),
             estimate=price.amount if price else None,
             currency=price.currency if price else "",
+            address=self.address,
             **more,
         )
 

@@ -14,7 +14,7 @@ from ..task import Task, is_id
 from ..text import Text
 from ..web.language import language
 from ..web.links import base_of
-from ..web.owner import owner_of
+from ..web.owner import caller_of, owner_of
 from .endpoints import named
 from .form import Form, Uploads
 from .stage import Stage, on_stage
@@ -44,7 +44,7 @@ class Actions:
     async def use_settings(self, task_id: Any, request: gr.Request) -> dict[Any, Any]:
         task = await self._task(task_id, request)
         if task is None or not task.request.get("model_name"):  # found again: nothing is known
-            return {}
+            return self._nothing()
         asked = ImageRequest.draft({**task.request, "external_task_id": ""})
         picture = await self.uploads.lend(asked.image)
         return self.form.fill(asked, picture=picture)
@@ -56,10 +56,14 @@ class Actions:
         task = await self._task(task_id, request)
         placed = on_stage(task) if task else {}
         if not placed:
-            return {}
+            return self._nothing()
         place = position if isinstance(position, int) and position in placed else min(placed)
         path = await self.uploads.lend_picture(placed[place])
-        return self.form.show_picture(path) if path else {}
+        return self.form.show_picture(path) if path else self._nothing()
+
+    def _nothing(self) -> dict[Any, Any]:
+        """No change of the form; an empty answer would be an error to Gradio."""
+        return {self.form.components["image"]: gr.skip()}
 
     async def again(self, request: gr.Request, task_id: Any, nonce: Any) -> dict[str, str]:
         """For the browser: the new task's id, or why there is none; and whose successor it is."""
@@ -67,7 +71,9 @@ class Actions:
         if not owner or not is_id(task_id):
             return {}
         own = nonce if is_id(nonce) else secrets.token_hex(16)
-        outcome = await self.studio.again(task_id, owner=owner, nonce=own)
+        outcome = await self.studio.again(
+            task_id, owner=owner, nonce=own, caller=caller_of(request)
+        )
         if isinstance(outcome, Task):
             return {"former": task_id, "task": outcome.id, "problem": ""}
         problem = _sentence(outcome).of(language(request))

@@ -17,7 +17,7 @@ from ..studio import NO_OWNER, Problems, Studio, problems_of
 from ..task import Task, is_id
 from ..text import Lang, Text
 from ..web.language import language
-from ..web.owner import owner_of
+from ..web.owner import caller_of, owner_of
 from .examples import EXAMPLES, STYLES
 from .form import COMPARED, Form, Uploads
 from .preview import preview
@@ -144,6 +144,7 @@ class Composer:
             self.fields,
             [*self.fields, self.generate],
             js="(...v) => kling.adapt(v)",
+            preprocess=False,  # whoever calls it by itself makes Gradio open no picture
             **QUIET,
         )
         for name in ("prompt", "negative_prompt"):  # also when a program fills them
@@ -163,11 +164,12 @@ class Composer:
 
     async def pressed(self, request: gr.Request, nonce: Any, **values: Any) -> dict[str, Any]:
         own = nonce if is_id(nonce) else secrets.token_hex(16)
-        outcome = await self._submitted(values, owner=owner_of(request), nonce=own)
+        whose = {"owner": owner_of(request), "caller": caller_of(request)}
+        outcome = await self._submitted(values, nonce=own, **whose)
         return _reported(outcome, language(request)) | {"nonce": own}
 
     async def _submitted(
-        self, values: dict[str, Any], *, owner: str, nonce: str
+        self, values: dict[str, Any], *, owner: str, nonce: str, caller: str
     ) -> Task | Problems:
         if not owner:
             return {"": NO_OWNER}
@@ -177,8 +179,8 @@ class Composer:
             return found
         if len(grid.places) == 1:
             only = grid.places[0].request
-            return await self.studio.submit(only, owner=owner, nonce=nonce)
-        return await self.studio.compare(grid, owner=owner, nonce=nonce)
+            return await self.studio.submit(only, owner=owner, nonce=nonce, caller=caller)
+        return await self.studio.compare(grid, owner=owner, nonce=nonce, caller=caller)
 
     async def judged(self, request: gr.Request, wish: Any, **values: Any) -> dict[str, Any]:
         """What is wrong so far, as an answer to the wish's `turn`; and, where the browser wishes to
@@ -201,7 +203,7 @@ class Composer:
         if whole:  # to be run elsewhere, where ids that are made with a press have no place
             made_up = {name for name in MADE_UP if is_blank(getattr(asked, name))}
             body = {name: value for name, value in body.items() if name not in made_up}
-        return preview(self.studio.endpoint, body, whole=whole)
+        return preview(self.studio.endpoint(owner), body, whole=whole)
 
     async def _read(self, values: dict[str, Any]) -> tuple[ImageRequest, Problems]:
         draft, problems = await self.uploads.draft(values)

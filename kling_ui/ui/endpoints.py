@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
+from gradio import processing_utils
 
 from ..studio import Problems, Studio
 from ..task import Task, is_id
@@ -13,8 +14,8 @@ from ..text import Text
 from ..web.cards import error_of
 from ..web.language import language
 from ..web.links import base_of, picture_link
-from ..web.owner import owner_of
-from .form import ADDRESS, Uploads
+from ..web.owner import caller_of, owner_of
+from .form import Uploads
 
 NO_SUCH_TASK = Text("task_id: no such task of yours.", "task_id：没有这个任务。")
 NO_OWNER = Text(
@@ -23,17 +24,15 @@ NO_OWNER = Text(
 )
 
 
-def leave_urls_alone(blocks: gr.Blocks, function: Callable[..., Any]) -> None:
-    """Gradio would fetch a file that a caller names by URL before `function` runs. Ours passes
-    the address on to Kling and fetches nothing."""
-    endpoint = next(fn for fn in blocks.fns.values() if fn.api_name == function.__name__)
-    for widget in endpoint.inputs:
-        usual = widget.async_move_resource_to_block_cache
+def leave_urls_alone() -> None:
+    """Gradio would fetch whatever a caller names by URL, for a widget of any kind, of any size and
+    before the widget's function runs. Here it fetches nothing: an address is passed on to Kling, or
+    is no picture. It has no setting for that."""
 
-        async def move(path: Any, usual: Any = usual) -> Any:
-            return path if str(path).startswith(ADDRESS) else await usual(path)
+    async def as_it_is(url: str, cache_dir: str) -> str:
+        return url
 
-        vars(widget)["async_move_resource_to_block_cache"] = move  # this one widget's only
+    processing_utils.async_ssrf_protected_download = as_it_is
 
 
 def refuse(text: Text, request: gr.Request) -> gr.Error:
@@ -61,7 +60,8 @@ class Endpoints:
         """One new task; its id."""
         owner = self._owner(request)
         draft, problems = await self.uploads.draft(values)
-        outcome = problems or await self.studio.submit(draft, owner=owner)
+        caller = caller_of(request)
+        outcome = problems or await self.studio.submit(draft, owner=owner, caller=caller)
         if not isinstance(outcome, Task):
             raise refuse(named(outcome), request)
         return outcome.id

@@ -128,8 +128,7 @@ class Uploads:
     """Turns what a page or a script sent into a request, its upload into a kept reference.
 
     Nothing is believed of a file that a caller names but that it lies in `upload_folder`: events
-    run with ``preprocess=False``, because Gradio would open the file, or fetch it from an address,
-    before our own check."""
+    run with ``preprocess=False``, because Gradio would open the file before our own check."""
 
     def __init__(self, folder: PictureFolder, upload_folder: Path) -> None:
         self._folder, self._upload_folder = folder, upload_folder.resolve()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import gradio as gr
 from gradio.events import api
@@ -28,14 +29,15 @@ from .words import words
 
 DEMO_BANNER = Text(
     "Demo. No API key is set: pictures are drawn on this machine, nothing is sent or charged. "
-    "Set KLING_API_KEY and restart to use Kling.",
+    "To use Kling, set KLING_API_KEY and restart, or add a key here for a while.",
     "演示模式。未设置 API 密钥：图片由本机绘制，不会发送任何内容，也不会产生费用。"
-    "设置 KLING_API_KEY 并重启后即可使用可灵。",
+    "如需使用可灵，请设置 KLING_API_KEY 并重启，或在此临时添加密钥。",
 )
-NOT_SHARED_BANNER = Text(
-    "Demo. The key of this server is not for visitors: pictures are drawn on the server, nothing "
-    "is sent or charged.",
-    "演示模式。本服务器的密钥不对访客开放：图片由服务器绘制，不会发送任何内容，也不会产生费用。",
+VISITOR_BANNER = Text(
+    "Demo. Pictures are drawn on the server, nothing is sent or charged. Add your own key to use "
+    "Kling: it stays in the server's memory, and only your pictures are paid with it.",
+    "演示模式。图片由服务器绘制，不会发送任何内容，也不会产生费用。添加您自己的密钥即可使用可灵："
+    "密钥只保存在服务器内存中，仅用于支付您的图片。",
 )
 # later ones go before earlier ones
 STYLE = ("page", "composer", "stage", "history", "settings", "present")
@@ -51,6 +53,7 @@ FEED = (  # one script
     "compare.js",
     "details.js",
     "ledger.js",
+    "keyring.js",
     "settings.js",
     "present.js",
     "attention.js",
@@ -65,7 +68,8 @@ FEED = (  # one script
 class Page:
     """The whole page over one studio. `blocks` is what Gradio launches. It asks before more
     `pictures` at once, or more `money` by estimate, than `ask` says; `demo` is what it says of
-    itself where nothing goes to Kling."""
+    itself where nothing goes to Kling; `key_host` is the API that a key of somebody's own is for,
+    empty where none can be used."""
 
     def __init__(
         self,
@@ -75,8 +79,11 @@ class Page:
         default_model: str,
         ask: Mapping[str, float] | None = None,
         demo: Text = DEMO_BANNER,
+        key_host: str = "",
+        forgets: bool = False,
     ) -> None:
         self.studio, self.assets, self.demo = studio, assets, demo
+        self.key_host, self.forgets = key_host, forgets
         self.ask = ask or {"pictures": ASK_PICTURES, "money": ASK_PRICE}
         self.speech = Speech()
         with gr.Blocks(title="Kling Image Studio", analytics_enabled=False) as self.blocks:
@@ -96,44 +103,55 @@ class Page:
             self._wire()
             self._api(default_model)
 
-    def facts(self, lang: Lang) -> dict[str, Any]:
-        """What the page's scripts know before anything else runs."""
+    def facts(self, lang: Lang, *, own_key: bool = False) -> dict[str, Any]:
+        """What the page's scripts know before anything else runs, with a key of one's own or with
+        what everybody has."""
+        usual = self.studio.accounts.usual
+        host = self.key_host if own_key else usual.base_url
+        live = own_key or usual.live
         return {
             "lang": lang,
             "words": words(lang),
             "fields": [*SPECS, "image_url", *COMPARED],
             "blank": asdict(ImageRequest()),
             "shared": SHARED,
-            "rules": self._rules(lang),
+            "rules": self._rules(lang, host),
             "examples": [_filled(example, lang) for example in EXAMPLES],
             "styles": [style.of(lang) for style in STYLES],
             "routes": PREFIX.lstrip("/"),
             "ask": dict(self.ask),
-            "live": self.studio.account.live,
-            "host": self.studio.account.host,
-            "banner": self._banner(lang),
+            "live": live,
+            "own_key": own_key,
+            "takes_keys": bool(self.key_host),
+            "key_host": urlsplit(self.key_host).netloc,
+            "forgets": self.forgets,
+            "host": urlsplit(host).netloc if live else "",
+            "banner": None if own_key else self._banner(lang),
             "largest_upload": MOST_BYTES,
             "first_prompt": FIRST_PROMPT.of(lang),
         }
 
-    def _rules(self, lang: Lang) -> dict[str, Any]:
+    def _rules(self, lang: Lang, host: str) -> dict[str, Any]:
         """With `price` of one picture: amount and currency, None where nobody knows."""
         table = rules(lang)
         for model, situations in table.items():
-            prices = {picture: self._price(model, picture=picture) for picture in (False, True)}
+            prices = {picture: self._price(model, host, picture) for picture in (False, True)}
             for situation, rule in situations.items():
                 rule["price"] = prices[bool(situation)]
         return table
 
-    def _price(self, model: str, *, picture: bool) -> tuple[float, str] | None:
-        host = self.studio.account.base_url
+    def _price(self, model: str, host: str, picture: bool) -> tuple[float, str] | None:
         price = self.studio.prices.estimate(model, picture=picture, n=1, base_url=host)
         return (price.amount, price.currency) if price else None
 
     def _banner(self, lang: Lang) -> dict[str, str] | None:
-        if self.studio.blocked:
-            return {"kind": "error", "text": self.studio.blocked.of(lang)}
-        return None if self.studio.account.live else {"kind": "demo", "text": self.demo.of(lang)}
+        """With a way to `add` a key where that helps."""
+        add = {"add": "key"} if self.key_host else {}
+        if blocked := self.studio.blocked(""):
+            return {"kind": "error", "text": blocked.of(lang), **add}
+        if self.studio.accounts.usual.live:
+            return None
+        return {"kind": "demo", "text": self.demo.of(lang), **add}
 
     # layout
 
@@ -244,7 +262,7 @@ class Page:
 
         for function in (submit, task, tasks):
             api(function, api_name=function.__name__, concurrency_limit=None)
-        leave_urls_alone(self.blocks, submit)
+        leave_urls_alone()
 
 
 def _filled(example: Example, lang: Lang) -> dict[str, Any]:

@@ -8,17 +8,29 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..text import Text
 from .page import Page
 
 LARGEST_UPLOAD = "64mb"  # our own check speaks long before, in both languages
 LAST_MOMENT = 3  # seconds for open connections when the program stops
+WHO = Text(
+    "Kling Image Studio. Any user name will do; the password is the one that whoever started the "
+    "program set with KLING_UI_PASSWORD.",
+    "可灵图像工作室。用户名可任意填写；密码由启动本程序的人通过 KLING_UI_PASSWORD 设置。",
+)
 QUEUE_REST = 0.02  # seconds between looks at an empty queue; Gradio's own 0.001 costs 4 % of a core
 
 
 def serve(
-    page: Page, *, css: Sequence[Path], app_kwargs: dict[str, Any], closing: Callable[[], None]
+    page: Page,
+    *,
+    css: Sequence[Path],
+    app_kwargs: dict[str, Any],
+    closing: Callable[[], None],
+    accepts: Callable[[str, str], bool] | None = None,
 ) -> None:
-    """Until SIGTERM or SIGINT; `closing` then lets event streams end by themselves."""
+    """Until SIGTERM or SIGINT; `closing` then lets event streams end by themselves. Where there is
+    a password, `accepts` judges a name and what was given for it."""
     blocks = page.blocks
     blocks.queue(max_size=256, default_concurrency_limit=None, api_open=False)
     blocks._queue.sleep_when_free = QUEUE_REST
@@ -33,6 +45,8 @@ def serve(
         ssr_mode=False,
         footer_links=[],
         max_file_size=LARGEST_UPLOAD,
+        auth=accepts,
+        auth_message=f"{WHO.en}<br>{WHO.zh}" if accepts else None,
         state_session_capacity=500,
         i18n=page.speech.i18n,
         css_paths=[*css],

@@ -1,8 +1,8 @@
-"""What Gradio lacks: the owner of a browser, the event stream, and pictures by URL."""
+"""What Gradio lacks: a guard, the owner of a browser, the event stream, and pictures by URL."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from starlette.middleware import Middleware
@@ -16,30 +16,49 @@ from .boot import Boot
 from .callbacks import callback_routes
 from .cards import Cards
 from .events import event_routes
+from .guard import Guard, Hosts, Login, Uploads, frame_ancestors
+from .keys import key_routes
 from .owner import Owners
 from .pictures import picture_routes
 from .tasks import task_routes
 
-__all__ = ["Assets", "Boot", "Owners", "middleware", "routes"]
+__all__ = [
+    "Assets",
+    "Boot",
+    "Guard",
+    "Hosts",
+    "Login",
+    "Owners",
+    "Uploads",
+    "frame_ancestors",
+    "middleware",
+    "routes",
+]
 
 
 def routes(
-    studio: Studio, assets: Assets, *, page: str = "", folder: Path | None = None
+    studio: Studio,
+    assets: Assets,
+    *,
+    page: Callable[[str], str] = lambda _: "",
+    folder: Path | None = None,
+    mode: str = "local",
 ) -> Sequence[BaseRoute]:
-    """`page` is the mark of the page as it is served now. `folder`, where the data lie, is told to
-    whoever asks."""
+    """`page` is the mark of the page as it is served to an owner now. `folder`, where the data lie,
+    and `mode`, how the program runs, are told to whoever asks."""
     cards = Cards(studio, page=page)
     return [
         *event_routes(studio, cards),
         *task_routes(studio, cards),
         *picture_routes(studio),
         *archive_routes(studio),
-        *account_routes(studio, folder=folder),
+        *account_routes(studio, folder=folder, mode=mode),
+        *key_routes(studio),
         *callback_routes(studio),
         *assets.routes(),
     ]
 
 
-def middleware(owners: Owners, boot: Boot) -> Sequence[Middleware]:
+def middleware(guard: Guard, owners: Owners, boot: Boot) -> Sequence[Middleware]:
     """Outermost first."""
-    return [Middleware(owners.around), Middleware(boot.around)]
+    return [Middleware(one.around) for one in (guard, owners, boot)]

@@ -32,8 +32,8 @@ _OFFSET = re.compile(r"-?[0-9]{1,5}")
 Order = Callable[[Request, str, Mapping[str, Any]], Awaitable[dict[str, Any]]]
 
 
-def account_routes(studio: Studio, *, folder: Path | None) -> Sequence[BaseRoute]:
-    """`folder`, where the data lie, is told to whoever asks."""
+def account_routes(studio: Studio, *, folder: Path | None, mode: str) -> Sequence[BaseRoute]:
+    """`folder`, where the data lie, is told to whoever asks; `mode` is how the program runs."""
 
     async def account(request: Request) -> Response:
         owner = owner_of(request)
@@ -44,7 +44,9 @@ def account_routes(studio: Studio, *, folder: Path | None) -> Sequence[BaseRoute
             {
                 "files": await _files(studio, owner, folder),
                 "spending": spending.summary(),
-                "prices": _prices(studio),
+                "prices": _prices(studio, owner),
+                "key": _key(studio, owner),
+                "mode": mode,
             },
             headers=FRESH,
         )
@@ -58,9 +60,9 @@ def account_routes(studio: Studio, *, folder: Path | None) -> Sequence[BaseRoute
         return Response(text, media_type="text/csv", headers=FRESH | name)
 
     async def check(request: Request, owner: str, asked: Mapping[str, Any]) -> dict[str, Any]:
-        if studio.blocked:  # the account is the demo then, which nobody asks about
-            return {"answered": None, "trouble": studio.blocked.of(language(request))}
-        found = await studio.check()
+        if blocked := studio.blocked(owner):  # the account is the demo then: nobody asks about it
+            return {"answered": None, "trouble": blocked.of(language(request))}
+        found = await studio.check(owner=owner)
         return {
             "answered": found.answered,
             "accepted": found.accepted,
@@ -83,12 +85,12 @@ def account_routes(studio: Studio, *, folder: Path | None) -> Sequence[BaseRoute
     return [
         Route(f"{PREFIX}/account", account),
         Route(f"{PREFIX}/account/spending.csv", spending_csv),
-        Route(f"{PREFIX}/account/check", _ordered(check), methods=["POST"]),
-        Route(f"{PREFIX}/account/adopt", _ordered(adopt), methods=["POST"]),
+        Route(f"{PREFIX}/account/check", ordered(check), methods=["POST"]),
+        Route(f"{PREFIX}/account/adopt", ordered(adopt), methods=["POST"]),
     ]
 
 
-def _ordered(order: Order) -> Callable[[Request], Awaitable[Response]]:
+def ordered(order: Order) -> Callable[[Request], Awaitable[Response]]:
     """Only for a page of ours or a script, and with a JSON object."""
 
     @wraps(order)
@@ -120,19 +122,25 @@ async def _files(studio: Studio, owner: str, folder: Path | None) -> dict[str, A
     }
 
 
-def _prices(studio: Studio) -> dict[str, Any]:
+def _key(studio: Studio, owner: str) -> dict[str, Any] | None:
+    """What may be shown of the key that this owner brought along."""
+    loan = studio.loan(owner)
+    return {"ending": loan.ending} if loan else None
+
+
+def _prices(studio: Studio, owner: str) -> dict[str, Any]:
     """Of one picture, by model: None where nobody knows it, no entry where the model makes none."""
-    prices, host = studio.prices, studio.account.base_url
+    prices, host = studio.prices, studio.account_of(owner).base_url
     names = dict.fromkeys([*MODELS, *prices.models(host)])
     return {
         "source": prices.source(host),
         "as_of": max(model.as_of for model in MODELS.values()),
-        "models": [{"model": name, **_price(studio, name)} for name in names],
+        "models": [{"model": name, **_price(studio, name, host)} for name in names],
     }
 
 
-def _price(studio: Studio, name: str) -> dict[str, Any]:
-    known, host, model = studio.prices, studio.account.base_url, MODELS.get(name)
+def _price(studio: Studio, name: str, host: str) -> dict[str, Any]:
+    known, model = studio.prices, MODELS.get(name)
     found: dict[str, Any] = {}
     for kind, picture in (("text", False), ("picture", True)):
         if model and (model.from_picture if picture else model.from_text) is NO:

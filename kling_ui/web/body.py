@@ -35,5 +35,5 @@ async def json_of(request: Request) -> Any:
     body = await body_of(request) if kind == "application/json" else None
     try:
         return None if body is None else json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):  # no JSON, or nested beyond all measure
         return None

@@ -5,8 +5,9 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import secrets
 from asyncio import to_thread
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -15,41 +16,60 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..text import Lang
+from .guard import KNOWN, page_policy
 from .language import language
+from .owner import owner_of
 
 
 class Boot:
-    """`facts` is what the page's scripts know, by language: words, rules, links. `scripts` are
-    addresses, relative to the page, loaded right after. `mark` tells a page that was opened before
-    the program was started anew, with other facts, code or `more` of it, that it is out of date."""
+    """`faces` are what the page's scripts know, by language: words, rules, links; a page has the
+    face that `face_of` names for its owner. `ancestors` may hold it in a frame. Whoever has yet to
+    log in is told nothing."""
 
     def __init__(
-        self, *, facts: Mapping[Lang, Mapping[str, Any]], code: str, more: str = ""
+        self,
+        *,
+        faces: Mapping[str, Mapping[Lang, Mapping[str, Any]]],
+        code: str,
+        more: str = "",
+        face_of: Callable[[str], str] = lambda _: "",
+        ancestors: str = "'self'",
     ) -> None:
-        told = json.dumps([facts, code, more, version("gradio")], ensure_ascii=False)
-        self.mark = hashlib.sha256(told.encode()).hexdigest()[:16]
+        self._face_of, self._ancestors = face_of, ancestors
+        self._marks = {name: _mark(facts, code, more) for name, facts in faces.items()}
         self._tags = {
-            lang: _tag({**known, "page": self.mark}, code) for lang, known in facts.items()
+            (name, lang): _tag({**known, "page": self._marks[name]}, code)
+            for name, facts in faces.items()
+            for lang, known in facts.items()
         }
+
+    def mark(self, owner: str) -> str:
+        """Tells a page that is open that it is out of date: the program was started anew, with
+        other facts, code or `more` of it, or the owner has another face by now."""
+        return self._marks[self._face_of(owner)]
 
     def around(self, app: ASGIApp) -> ASGIApp:
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] != "http" or scope["path"] != "/" or scope["method"] != "GET":
                 await app(scope, receive, send)
             else:
-                tag = self._tags[language(Request(scope))]
-                packed = "gzip" in Headers(scope=scope).get("accept-encoding", "")
-                await app(scope, receive, _Insertion(tag, send, packed=packed).send)
+                request = Request(scope)
+                face = self._face_of(owner_of(request)), language(request)
+                tag = self._tags[face] if scope.get(KNOWN, True) else b""
+                packed = "gzip" in request.headers.get("accept-encoding", "")
+                page = _Page(tag, send, packed=packed, ancestors=self._ancestors)
+                await app(scope, receive, page.send)
 
         return serve
 
 
-class _Insertion:
-    """Holds an HTML answer back until it is whole, then sends it with `tag` after ``<head>``;
-    `packed`, because Gradio packs only what has a file's name, and its page has 200 kB."""
+class _Page:
+    """Holds an HTML answer back until it is whole, then sends it with `tag` after ``<head>`` and
+    with a policy that knows its scripts; `packed`, because Gradio packs only what has a file's
+    name, and its page has 200 kB."""
 
-    def __init__(self, tag: bytes, send: Send, *, packed: bool) -> None:
-        self._tag, self._send, self._packed = tag, send, packed
+    def __init__(self, tag: bytes, send: Send, *, packed: bool, ancestors: str) -> None:
+        self._tag, self._send, self._packed, self._ancestors = tag, send, packed, ancestors
         self._start: Message | None = None
         self._body = b""
 
@@ -65,8 +85,11 @@ class _Insertion:
 
     async def _finish(self) -> None:
         assert self._start is not None
+        nonce = secrets.token_urlsafe(16)
         body = self._body.replace(b"<head>", b"<head>" + self._tag, 1)
+        body = body.replace(b"<script", f'<script nonce="{nonce}"'.encode())
         headers = MutableHeaders(scope=self._start)
+        headers["content-security-policy"] = page_policy(nonce=nonce, ancestors=self._ancestors)
         if self._packed:
             body = await to_thread(gzip.compress, body, 6, mtime=0)
             headers["content-encoding"] = "gzip"
@@ -79,6 +102,11 @@ class _Insertion:
 
 def _is_html(message: Message) -> bool:
     return Headers(scope=message).get("content-type", "").startswith("text/html")
+
+
+def _mark(facts: Mapping[Lang, Mapping[str, Any]], code: str, more: str) -> str:
+    told = json.dumps([facts, code, more, version("gradio")], ensure_ascii=False)
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
 def _tag(facts: Mapping[str, Any], code: str) -> bytes:

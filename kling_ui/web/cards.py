@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from math import inf
 from typing import Any, TypeVar
@@ -51,7 +51,7 @@ class Cards:
     and asking the history anew for each would keep the worker from writing. Whoever comes second
     waits for the first. Belongs to one event loop."""
 
-    def __init__(self, studio: Studio, *, page: str = "") -> None:
+    def __init__(self, studio: Studio, *, page: Callable[[str], str] = lambda _: "") -> None:
         self._studio, self._turn, self._page = studio, asyncio.Lock(), page
         self._cards: dict[tuple[str, Lang], dict[str, Any]] = {}
         self._usual: dict[tuple[str, str], float | None] = {}
@@ -82,18 +82,20 @@ class Cards:
 
     async def beside(self, owner: str, lang: Lang, *, since: float) -> dict[str, Any]:
         """`summary`, and what everybody has to know of now, with the mark of a page that knows all
-        that this program serves."""
+        that this program serves to this owner."""
         notice = self._studio.notice
         summary = await self.summary(owner, since=since)
         text = notice.of(lang) if notice else ""
-        return {**summary, "notice": text, "page": self._page}
+        return {**summary, "notice": text, "page": self._page(owner)}
 
     async def _summed(self, owner: str) -> dict[str, Any]:
         found = await self._studio.summary(owner=owner)
+        left = await self._studio.left(owner=owner)
         return {
             "running": found.running,
             "spent": [str(Price(round(one.amount, 4), one.currency)) for one in found.spent],
             "waiting": await self._studio.ahead(owner=owner) if found.running else {},
+            "left": asdict(left) if left else None,
         }
 
     async def _card(self, task: Task, lang: Lang) -> dict[str, Any]:
@@ -112,7 +114,8 @@ class Cards:
     def _paid_now(self, task: Task) -> bool:
         """Whether a demo's task would go to Kling if it were sent again."""
         account = self._studio.accounts.get(task.account)
-        return self._studio.account.live and account is not None and not account.live
+        now = self._studio.account_of(task.owner)
+        return now.live and account is not None and not account.live
 
     async def _usually(self, account: str, model: str) -> float | None:
         if (account, model) not in self._usual:

@@ -22,12 +22,18 @@ COOKIE = "kling_owner"
 OPERATOR = "operator"
 NOBODY = ""  # owns nothing: a caller that has not been given its cookie yet
 _MINTED_ON = {"/", "/config", "/config/"}
+CALLER = "kling_caller"  # what the guard writes down
 _KEY = "kling_owner"
 
 
 def owner_of(request: Any) -> str:
     """The owner of a Starlette or Gradio request that came through `Owners`."""
     return str(incoming(request).scope.get(_KEY, NOBODY))
+
+
+def caller_of(request: Any) -> str:
+    """The address that a request came from, as one caller has it; empty where that is unknown."""
+    return str(incoming(request).scope.get(CALLER, ""))
 
 
 def asked_from_here(request: Any) -> bool:
@@ -56,7 +62,7 @@ class Owners:
 
     async def _by_cookie(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
-        token = _cookie(scope) if _from_here(headers) else ""
+        token = cookie_of(scope) if _from_here(headers) else ""
         mint = not token and scope["path"] in _MINTED_ON and _from_here(headers)
         if mint:
             token = secrets.token_urlsafe(32)
@@ -76,8 +82,9 @@ def _from_here(headers: Headers) -> bool:
     return not cross or headers.get("sec-fetch-mode") == "navigate"
 
 
-def _cookie(scope: Scope) -> str:
-    """Whatever stands beside it: SimpleCookie would stop at another program's odd cookie."""
+def cookie_of(scope: Scope) -> str:
+    """What tells a browser from others; empty where it brings nothing of ours. Whatever stands
+    beside it: SimpleCookie would stop at another program's odd cookie."""
     value = HTTPConnection(scope).cookies.get(COOKIE, "")
     return value if 20 <= len(value) <= 100 else ""
 

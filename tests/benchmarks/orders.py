@@ -37,7 +37,7 @@ def order_routes(studio: Studio, commits: Commits) -> Sequence[BaseRoute]:
         asked = await request.json()
         for owner in asked["owners"]:
             await asyncio.to_thread(
-                write_tasks, studio.history, owner, studio.account.name, asked["tasks"]
+                write_tasks, studio.history, owner, studio.accounts.usual.name, asked["tasks"]
             )
         return JSONResponse({})
 

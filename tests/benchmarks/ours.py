@@ -70,8 +70,8 @@ async def opened(url: str, data: Path, *, callbacks: bool) -> AsyncIterator[Stud
         studio = studio_of(url, data, Callbacks(here, bytes(32)) if callbacks else None)
         stack.callback(studio.history.close)
         stack.push_async_callback(studio.folder.aclose)
-        stack.push_async_callback(studio.account.downloader.aclose)
-        stack.push_async_callback(studio.account.client.aclose)
+        stack.push_async_callback(studio.accounts.usual.downloader.aclose)
+        stack.push_async_callback(studio.accounts.usual.client.aclose)
         if callbacks:
             await stack.enter_async_context(called(studio, listener))
         await stack.enter_async_context(studio.running())

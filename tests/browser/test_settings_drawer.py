@@ -275,5 +275,5 @@ def test_notifications_are_turned_on_only_with_the_browsers_leave(
     page.evaluate("Notification.requestPermission = async () => 'denied'")
     switch.click()
     expect(switch).not_to_be_checked()
-    expect(page.locator("#drawer .toggle").first).to_contain_text("does not allow")
+    expect(page.locator("#drawer .toggle:has-text('Notify')")).to_contain_text("does not allow")
     assert page.evaluate("kling.stored.get('notify')") == "off"

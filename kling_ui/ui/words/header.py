@@ -6,6 +6,15 @@ from ...studio import NO_OWNER
 from ...text import Text
 
 WORDS: dict[str, Text] = {
+    "forgets": Text(
+        "This Space forgets pictures and history when it restarts: download what you wish to keep. "
+        "With persistent storage (Settings of the Space, Storage) it keeps them. Tasks still "
+        "running at Kling are found again.",
+        "此 Space 重启后会丢失图片和历史记录，请及时下载需要的图片。启用持久化存储"
+        "（Space 的 Settings → Storage）即可保留。仍在可灵运行的任务会自动找回。",
+    ),
+    "understood": Text("Got it", "知道了"),
+    "left": Text("{left} of {of} pictures left today", "今天还可生成 {left} 张（共 {of} 张）"),
     "title": Text("Kling Image Studio", "可灵图像工作室"),
     "demo": Text("Demo", "演示"),
     "live": Text("Live", "正式"),

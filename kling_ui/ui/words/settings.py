@@ -14,9 +14,49 @@ WORDS: dict[str, Text] = {
     "connection": Text("Connection", "连接"),
     "connected_live": Text("Live: new tasks go to {host}.", "正式模式：新任务发送到 {host}。"),
     "connected_demo": Text(
-        "Demo: pictures are drawn on this machine, nothing is sent or charged.",
-        "演示模式：图片由本机绘制，不会发送任何内容，也不会产生费用。",
+        "Demo: pictures are drawn by the program itself, nothing is sent or charged.",
+        "演示模式：图片由程序自身绘制，不会发送任何内容，也不会产生费用。",
     ),
+    "connected_own": Text(
+        "Live: new tasks go to {host} and are paid with your own key.",
+        "正式模式：新任务发送到 {host}，使用您自己的密钥支付。",
+    ),
+    "mode_local": Text(
+        "Mode: local. Only this machine reaches the page.", "运行模式：本机。仅本机可访问此页面。"
+    ),
+    "mode_lan": Text(
+        "Mode: lan. Whoever knows the password shares this page and its history.",
+        "运行模式：局域网。知道密码的人共用此页面和历史记录。",
+    ),
+    "mode_space": Text(
+        "Mode: space. Every browser has a history of its own.",
+        "运行模式：公共空间。每个浏览器有各自的历史记录。",
+    ),
+    # a key of one's own
+    "own_key": Text("Your own key", "您自己的密钥"),
+    "key_help": Text(
+        "It is kept in the server's memory only, for 12 hours after its last use, and pays for "
+        "your pictures only.",
+        "密钥只保存在服务器内存中，最后一次使用 12 小时后删除，仅用于支付您的图片。",
+    ),
+    "key_help_held": Text(
+        "It is forgotten 12 hours after its last use. Tasks under way wait until it comes again.",
+        "最后一次使用 12 小时后会被删除。届时进行中的任务会等待您再次填入密钥。",
+    ),
+    "key_held": Text(
+        "In use: the key that ends in {ending}.", "正在使用：以 {ending} 结尾的密钥。"
+    ),
+    "key_field": Text("API key for {host}", "{host} 的 API 密钥"),
+    "key_use": Text("Use this key", "使用此密钥"),
+    "key_keep": Text("Remember on this device", "在此设备上记住"),
+    "key_keep_help": Text(
+        "This browser keeps it, readable, and brings it again when it is needed. Not on a device "
+        "that others use.",
+        "浏览器会以明文保存，并在需要时自动填入。请勿在共用设备上使用。",
+    ),
+    "key_forget": Text("Forget this key", "删除此密钥"),
+    "add_key": Text("Add your own key", "添加您自己的密钥"),
+    "busy": Text("Busy: try again in a moment.", "请求过于频繁，请稍候再试。"),
     "check": Text("Check connection", "检查连接"),
     "checking": Text("Checking…", "正在检查…"),
     "answered": Text("Answered", "有响应"),

@@ -1,0 +1,100 @@
+"""What may be spent in a day, counted in the transaction that writes what spends it."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..task import State
+from .reading import OPEN
+from .rows import marks
+
+FREE = (State.REJECTED, State.CANCELLED, State.EXPIRED)  # for these nothing was charged
+Limit = Literal["pictures", "neighbours", "money", "unpriced", "open", "waiting"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """None is no limit. A day begins at `since` (Unix seconds): `pictures` for each owner,
+    `neighbours` for all who come from one address, `money` for the account in the price's currency.
+    Under way at a time: `open` tasks of one owner, `waiting` tasks of everybody."""
+
+    since: float
+    pictures: float | None = None
+    neighbours: float | None = None
+    money: float | None = None
+    open: int | None = None
+    waiting: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What counts of a day."""
+
+    pictures: int
+    money: float
+
+
+class OverLimit(Exception):
+    """`limit` is reached: `left` of it was there before, None where that is no number to tell."""
+
+    def __init__(self, limit: Limit, left: float | None = None) -> None:
+        super().__init__(limit)
+        self.limit, self.left = limit, left
+
+
+def question(account: str, since: float, **only: str) -> tuple[str, tuple[Any, ...]]:
+    """SQL and its values: what was spent on an account since a moment, `only` where columns have
+    these values. What may have been charged counts as charged, and so does what was deleted."""
+    where = "".join(f' AND "{column}"=?' for column in only)
+    sql = (
+        "SELECT coalesce(sum(n), 0) AS pictures, coalesce(sum(estimate), 0) AS money"
+        f" FROM task WHERE account=? AND created>=?{where} AND state NOT IN ({marks(FREE)})"
+        " AND NOT (state=? AND remote_pictures='[]')"
+    )
+    return sql, (account, since, *only.values(), *FREE, State.FAILED)
+
+
+def answer(row: sqlite3.Row) -> Spent:
+    return Spent(pictures=row["pictures"], money=row["money"])
+
+
+def hold(
+    db: sqlite3.Connection,
+    limits: Limits,
+    *,
+    account: str,
+    owner: str,
+    address: str,
+    pictures: int,
+    money: float | None,
+) -> None:
+    """Raises `OverLimit` where what was just written, so many `pictures` for so much `money` (None
+    where a price is unknown), goes beyond a limit."""
+
+    def spent(**only: str) -> Spent:
+        sql, values = question(account, limits.since, **only)
+        return answer(db.execute(sql, values).fetchone())
+
+    if limits.pictures is not None:
+        _within("pictures", limits.pictures, spent(owner=owner).pictures, pictures)
+    if limits.neighbours is not None and address:
+        _within("neighbours", limits.neighbours, spent(address=address).pictures, pictures)
+    if limits.money is not None:
+        if money is None:
+            raise OverLimit("unpriced")
+        _within("money", limits.money, spent().money, money)
+    _within("open", limits.open, _count(db, OPEN, "AND owner=?", owner), 0)
+    _within("waiting", limits.waiting, _count(db, [State.QUEUED], ""), 0)
+
+
+def _within(limit: Limit, most: float | None, now: float, new: float) -> None:
+    """`now` with the `new` in it."""
+    if most is not None and now > most + 1e-9:
+        raise OverLimit(limit, max(0.0, most - (now - new)))
+
+
+def _count(db: sqlite3.Connection, states: list[State], where: str, *values: Any) -> int:
+    sql = f"SELECT count(*) FROM task WHERE deleted=0 AND state IN ({marks(states)}) {where}"
+    return int(db.execute(sql, (*states, *values)).fetchone()[0])

@@ -1,0 +1,48 @@
+"""Gradio reads an environment of its own, when it is imported."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..text import Text
+
+# what would open the program to others, or write down what people type
+DANGEROUS = (
+    "ALLOWED_PATHS",
+    "CACHE_EXAMPLES",
+    "CACHE_MODE",
+    "CHAT_FLAGGING_MODE",
+    "DEBUG",
+    "EXAMPLES_CACHE",
+    "FLAGGING_MODE",
+    "HISTORY_BUCKET",
+    "LOCAL_DEV_MODE",
+    "MCP_SERVER",
+    "NUM_WORKERS",
+    "PROFILING",
+    "RUN_HISTORY",
+    "SERVER_MODE_ENABLED",
+    "SHARE",
+    "SHARE_SERVER_ADDRESS",
+    "STATIC_WORKER_PORTS",
+    "VIBE_MODE",
+)
+IGNORED = Text(
+    "{name} is ignored: this program does not let it change what others may reach.",
+    "已忽略 {name}：本程序不允许它改变对外开放的内容。",
+)
+
+
+def tame_gradio(uploads: Path) -> Iterator[Text]:
+    """No telemetry, no statistics of its own after every event, uploads below our data folder, and
+    nothing that is dangerous; what was taken away is told."""
+    for name in (f"GRADIO_{word}" for word in DANGEROUS):
+        if os.environ.pop(name, ""):
+            yield IGNORED.fill(name=name)
+    if os.environ.get("GRADIO_TEMP_DIR", str(uploads)) != str(uploads):  # all below it is served
+        yield IGNORED.fill(name="GRADIO_TEMP_DIR")
+    os.environ["GRADIO_TEMP_DIR"] = str(uploads)
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = "1000000"

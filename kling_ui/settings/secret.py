@@ -1,0 +1,35 @@
+"""What must never be shown."""
+
+from __future__ import annotations
+
+import re
+
+
+class Secret:
+    """A text that never shows itself: `reveal` is the only way to it."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str = "") -> None:
+        text = text.strip().strip("\"'").strip()
+        self._text = re.sub(r"(?i)^bearer\s+", "", text)
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __repr__(self) -> str:
+        return "Secret('***')" if self else "Secret('')"
+
+    @property
+    def sendable(self) -> bool:
+        """Visible ASCII only, so that it fits into a header."""
+        return re.fullmatch(r"[\x21-\x7e]{1,4096}", self._text) is not None
+
+    def reveal(self) -> str:
+        return self._text

@@ -1,0 +1,112 @@
+"""What others may spend of the operator's key in a day, and do at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from dataclasses import dataclass
+
+from ..history import Limits, OverLimit
+from ..text import Text
+
+NEIGHBOURS = 5  # times what one visitor may have, for all who come from one address
+
+NONE_LEFT = Text(
+    "Your {limit} pictures of today are used up. Add your own key under Settings, or come back "
+    "tomorrow.",
+    "您今天的 {limit} 张图片额度已用完。请在“设置”中添加您自己的密钥，或明天再来。",
+)
+FEW_LEFT = Text(
+    "{left} of {limit} pictures are left for you today. Ask for fewer, or add your own key under "
+    "Settings.",
+    "您今天还可生成 {left} 张（共 {limit} 张）。请减少数量，或在“设置”中添加您自己的密钥。",
+)
+NEIGHBOURS_FULL = Text(
+    "The pictures that your network may have today are used up. Add your own key under Settings, "
+    "or come back tomorrow.",
+    "您所在网络今天的图片额度已用完。请在“设置”中添加您自己的密钥，或明天再来。",
+)
+NO_MONEY = Text(
+    "What this studio may spend today does not suffice for this. Add your own key under Settings, "
+    "or come back tomorrow.",
+    "本站今天的预算已不足。请在“设置”中添加您自己的密钥，或明天再来。",
+)
+UNPRICED = Text(
+    "The price of this model is unknown here, so it cannot be held against today's budget. Choose "
+    "another model, or add your own key under Settings.",
+    "此模型的价格未知，无法计入今天的预算。请选择其他模型，或在“设置”中添加您自己的密钥。",
+)
+TOO_MANY_OPEN = Text(
+    "You have {limit} tasks under way. Wait until one is finished.",
+    "您已有 {limit} 个任务正在进行，请等待其中一个完成。",
+)
+TOO_MANY_WAIT = Text(
+    "Too many tasks wait here at the moment: nothing was sent. Try again in a few minutes.",
+    "当前等待的任务过多：未发送任何内容。请过几分钟再试。",
+)
+TOO_MANY_AT_ONCE = Text(
+    "At most {limit} at once with this studio's key.", "使用本站密钥时每次最多 {limit} 张。"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Pictures that an owner may still have today, of so many."""
+
+    left: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """None is no limit. Of the operator's key, per day: `pictures` for each owner, `money` in all,
+    in the price's currency; and `per_task` pictures with one press. Of everybody, whoever pays:
+    `open` tasks of one owner at a time, `waiting` ones in all. `secret` hides addresses."""
+
+    pictures: int | None = None
+    money: float | None = None
+    per_task: int | None = None
+    open: int | None = None
+    waiting: int | None = None
+    secret: bytes = b""
+
+    def limits(self, *, operators: bool) -> Limits:
+        """`operators`: it is paid with the operator's key."""
+        own = {"pictures": self.pictures, "money": self.money} if operators else {}
+        if operators and self.pictures is not None and self.secret:
+            own["neighbours"] = NEIGHBOURS * self.pictures
+        return Limits(since=midnight(), open=self.open, waiting=self.waiting, **own)
+
+    def address(self, caller: str) -> str:
+        """What is written down of where somebody comes from: nobody can tell where that is."""
+        if not caller or not self.secret:
+            return ""
+        return hmac.new(self.secret, caller.encode(), hashlib.sha256).hexdigest()[:16]
+
+    def at_once(self, n: int) -> Text | None:
+        """What is wrong with so many pictures in one task."""
+        few = self.per_task is None or n <= self.per_task
+        return None if few else TOO_MANY_AT_ONCE.fill(limit=self.per_task)
+
+    def problem(self, over: OverLimit) -> Text:
+        """Why something was not taken."""
+        match over.limit:
+            case "pictures":
+                text = FEW_LEFT if over.left else NONE_LEFT
+                return text.fill(left=int(over.left or 0), limit=self.pictures)
+            case "neighbours":
+                return NEIGHBOURS_FULL
+            case "money":
+                return NO_MONEY
+            case "unpriced":
+                return UNPRICED
+            case "open":
+                return TOO_MANY_OPEN.fill(limit=self.open)
+            case "waiting":
+                return TOO_MANY_WAIT
+
+
+def midnight() -> float:
+    """When today began here, in Unix seconds."""
+    return time.mktime((*time.localtime()[:3], 0, 0, 0, 0, 0, -1))

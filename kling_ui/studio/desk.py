@@ -1,0 +1,112 @@
+"""What serves one account, from the day it can be reached to the day it cannot."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+from ..pictures import PictureFolder
+from ..task import State, Task
+from .accounts import Account
+from .callbacks import Callbacks
+from .clock import Clock
+from .gateway import Gateway
+from .keeper import Keeper
+from .reading import Reading
+from .records import Records
+from .sender import Sender
+from .sweep import sweep
+from .watcher import Watcher
+
+log = logging.getLogger(__name__)
+
+
+class Shared(Protocol):
+    """What all desks have in common."""
+
+    records: Records
+    folder: PictureFolder
+    clock: Clock
+    keeper: Keeper
+    callbacks: Callbacks | None
+
+    async def no_trace(self, task: Task) -> Task | None: ...
+
+
+class Desk:
+    """Its queue, its watch, its downloads, and what is known of its gateway."""
+
+    def __init__(self, shared: Shared, account: Account) -> None:
+        records, clock = shared.records, shared.clock
+        self.account, self._keeper = account, shared.keeper
+        self._records, self._clock = records, clock
+        self.gateway = Gateway(records, account.base_url, clock)
+        self.reading = Reading(account.client, records, self.gateway, clock)
+        self.watcher = Watcher(
+            self.reading,
+            account.name,
+            clock,
+            finished=self.keep,
+            freed=self.wake,
+            no_trace=shared.no_trace,
+        )
+        self.sender = Sender(
+            account,
+            records,
+            shared.folder,
+            clock,
+            sent=self.watcher.add,
+            callbacks=shared.callbacks,
+        )
+        self._loops: list[asyncio.Task[None]] = []
+        self._keeping: set[asyncio.Task[None]] = set()
+
+    def wake(self) -> None:
+        self.sender.wake()
+
+    def look(self, task: Task) -> None:
+        """Ask about this task now rather than later."""
+        self.watcher.look(task.id)
+        self._keeper.look(task.id)
+
+    def keep(self, task: Task) -> None:
+        """The pictures are ready at Kling."""
+        work = asyncio.create_task(self._keeper.keep(task, self.account))
+        self._keeping.add(work)
+        work.add_done_callback(self._keeping.discard)
+
+    def take(self, task: Task) -> None:
+        """A task that stands somewhere on its way, from an earlier run or another machine's."""
+        if task.state is State.SAVING:
+            self.keep(task)
+        elif not task.state.over and task.state is not State.QUEUED:
+            self.watcher.add(task, delay=0)
+
+    # its life
+
+    def open(self) -> None:
+        runs = (self.sender.run, self.watcher.run, self._sweep)
+        self._loops = [asyncio.create_task(whatever_happens(run)) for run in runs]
+
+    async def close(self) -> None:
+        """What is on the wire is given a moment to be answered."""
+        work = [*self._loops, *self._keeping]
+        for one in work:
+            one.cancel()
+        await asyncio.gather(*work, return_exceptions=True)
+
+    async def _sweep(self) -> None:
+        await sweep(self.account, self.reading, self._records, self._clock, found=self.take)
+        self._records.wake_all()  # whoever they belong to may look at the page now
+
+
+async def whatever_happens(run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """What a loop trips over is written down and it begins anew."""
+    while True:
+        try:
+            return await run()
+        except Exception:
+            log.exception("a loop of the worker broke")
+        await asyncio.sleep(1)

@@ -1,0 +1,129 @@
+"""Keys that people bring along: in memory only, each for its owner, for a while."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable
+
+from ..errors import KeyRejected, KlingError
+from ..settings import Secret
+from ..text import Text
+from .accounts import Account, Accounts, Loan
+from .clock import Clock
+from .records import Records
+from .worker import Worker
+
+HOURS = 12  # after its last use a key is forgotten
+MOST = 500  # keys at a time
+OFTEN = 60.0  # seconds between two looks at whose time is up
+log = logging.getLogger(__name__)
+
+NO_KEY = Text("Enter a key.", "请输入密钥。")
+BROKEN = Text(
+    "This is no key: it holds a space, a line end or a letter that no key has, or it is too short.",
+    "这不是有效的密钥：其中含有空格、换行或密钥不可能出现的字符，或长度不足。",
+)
+REJECTED = Text("Kling does not accept this key.", "可灵不接受此密钥。")
+NOT_HERE = Text(
+    "Keys cannot be used here: the address of the API is not set up.",
+    "无法使用密钥：尚未设置有效的 API 地址。",
+)
+TOO_MANY = Text(
+    "Too many people use a key of their own here at the moment. Try again later.",
+    "当前使用自有密钥的人数过多，请稍后再试。",
+)
+
+
+class Keys:
+    """`connect` makes an account of a key; None where that is not possible."""
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        worker: Worker,
+        records: Records,
+        clock: Clock,
+        *,
+        connect: Callable[[Secret], Account] | None,
+    ) -> None:
+        self._accounts, self._worker, self._records = accounts, worker, records
+        self._clock, self._connect = clock, connect
+        self._turn = asyncio.Lock()
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def bring(self, key: Secret, *, owner: str) -> Text | None:
+        """This owner's new tasks are paid with `key` from now on, and what waited for it goes on;
+        or why not."""
+        if not key:
+            return NO_KEY
+        if not re.fullmatch(r"[\x21-\x7e]{8,512}", key.reveal()):
+            return BROKEN
+        if self._connect is None:
+            return NOT_HERE
+        if self._accounts.loans >= MOST and self._accounts.loan(owner) is None:
+            return TOO_MANY
+        account = self._connect(key)
+        known = self._accounts.get(account.name)
+        if known is None and await _rejected(account):
+            await account.aclose()
+            return REJECTED
+        async with self._turn:
+            known = self._accounts.get(account.name)
+            if known is not None:
+                await account.aclose()
+            await self._lend(owner, known or account, key.reveal()[-4:])
+        return None
+
+    async def _lend(self, owner: str, account: Account, ending: str) -> None:
+        if self._accounts.of(owner) is not account:
+            await self._take_back(owner)
+        self._accounts.lend(owner, Loan(account, self._until(), ending))
+        await self._worker.open(account)
+        self._records.wake([owner])
+
+    def _until(self) -> float:
+        return self._clock.now() + HOURS * 3600
+
+    def used(self, owner: str) -> None:
+        """It is not forgotten for another while."""
+        if loan := self._accounts.loan(owner):
+            self._accounts.lend(owner, Loan(loan.account, self._until(), loan.ending))
+
+    async def forget(self, owner: str) -> None:
+        """Tasks that were sent with it wait until it comes again."""
+        async with self._turn:
+            await self._take_back(owner)
+        self._records.wake([owner])
+
+    async def _take_back(self, owner: str) -> None:
+        account = self._accounts.give_back(owner)
+        if account:
+            closing = asyncio.create_task(self._close(account))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+
+    async def _close(self, account: Account) -> None:
+        try:
+            await self._worker.close(account)
+        finally:
+            await account.aclose()
+
+    async def expire(self) -> None:
+        """Forgets what nobody used for long, again and again."""
+        while True:
+            await self._clock.sleep(OFTEN)
+            for owner in self._accounts.overdue(self._clock.now()):
+                await self.forget(owner)
+
+
+async def _rejected(account: Account) -> bool:
+    """Whether Kling says so; one that says nothing may accept it."""
+    try:
+        await account.client.list(page=1, size=1)
+    except KeyRejected:
+        return True
+    except KlingError as error:
+        log.info("a key that was brought could not be tried (%s)", error.case)
+    return False

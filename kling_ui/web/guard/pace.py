@@ -1,0 +1,49 @@
+"""How often somebody may ask."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+
+MOST = 20_000  # callers that are remembered
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """`a_second` in the long run, `at_once` after a pause."""
+
+    a_second: float
+    at_once: float
+
+
+class Pace:
+    """A bucket for each caller: it holds `at_once` asks and fills up again by `a_second`."""
+
+    def __init__(self, rate: Rate, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rate, self._clock = rate, clock
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def wait(self, caller: str, cost: float) -> float:
+        """0 when it may ask now, which then counts; else how many seconds to wait."""
+        now = self._clock()
+        left, moment = self._buckets.pop(caller, (self._rate.at_once, now))
+        left = min(self._rate.at_once, left + (now - moment) * self._rate.a_second)
+        allowed = left >= cost
+        self._buckets[caller] = (left - cost if allowed else left, now)
+        while len(self._buckets) > MOST:
+            self._buckets.popitem(last=False)
+        return 0.0 if allowed else (cost - left) / self._rate.a_second
+
+
+def neighbourhood(address: str) -> str:
+    """An address as one caller has it: who has one of IPv6 has a whole network of them."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address[:64]
+    if isinstance(found, IPv6Address):
+        return str(found.ipv4_mapped or found.exploded[:19])
+    return str(found)

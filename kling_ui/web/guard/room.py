@@ -1,0 +1,72 @@
+"""How much may lie about at a time: connections that are held open, and files that came in."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+MOST_UPLOADS = 4 * 1024**3  # bytes in the folder
+LEAST_FREE = 500 * 1024**2  # bytes on the disk
+FRESH = 1.0  # seconds that a look at the folder holds
+
+
+class Crowd:
+    """Connections that stay open: `near` for each address, `most` in all."""
+
+    def __init__(self, *, near: int, most: int) -> None:
+        self._near, self._most = near, most
+        self._held: Counter[str] = Counter()
+
+    def full(self, caller: str) -> bool:
+        return self._held[caller] >= self._near or self._held.total() >= self._most
+
+    @contextmanager
+    def holding(self, caller: str) -> Iterator[None]:
+        self._held[caller] += 1
+        try:
+            yield
+        finally:
+            self._held[caller] -= 1
+            if not self._held[caller]:
+                del self._held[caller]
+
+
+class Uploads:
+    """The folder where Gradio puts what browsers send."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._looked, self._room = -FRESH, True
+
+    async def room(self) -> bool:
+        """Whether it takes another file."""
+        if time.monotonic() - self._looked > FRESH:
+            self._room = await asyncio.to_thread(self._has_room)
+            self._looked = time.monotonic()
+        return self._room
+
+    def _has_room(self) -> bool:
+        if shutil.disk_usage(self._folder).free < LEAST_FREE:
+            return False
+        return sum(_size(path) for path in self._folder.rglob("*")) < MOST_UPLOADS
+
+    def forget(self, *, older: float) -> None:
+        """Files that came more than so many seconds ago; what was sent to Kling is kept
+        elsewhere."""
+        for path in [*self._folder.rglob("*")]:
+            if path.is_file() and time.time() - path.stat().st_mtime > older:
+                path.unlink(missing_ok=True)
+                with suppress(OSError):  # others lie beside it
+                    path.parent.rmdir()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.lstat().st_size
+    except FileNotFoundError:
+        return 0
