@@ -28,6 +28,7 @@ from kling_ui.settings import Secret
 from kling_ui.simulator import Options, build
 from kling_ui.studio import Account, Clock, Studio
 from kling_ui.task import State, Task
+from kling_ui.web import Guard, Hosts, Uploads
 
 from .program import Program, app_at
 
@@ -253,6 +254,12 @@ def photo(width: int = 400, height: int = 300, kind: str = "JPEG", **options: An
     file = io.BytesIO()
     picture.save(file, kind, **options)
     return file.getvalue()
+
+
+def guard() -> Guard:
+    """What stands before everything else; nothing is uploaded."""
+    hosts, nowhere = Hosts(["studio.test"]), Uploads(Path())
+    return Guard(hosts, nowhere, login=None, space=False, proxied=False, ancestors="'self'")
 
 
 def unchanged(updates: Any) -> bool:

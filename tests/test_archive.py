@@ -22,7 +22,7 @@ from kling_ui.task import Picture, State, Task
 from kling_ui.web.archive import PIECE, packed
 
 from .conftest import OWNER, Kling, reaches, submitted
-from .test_web import caller, site
+from .test_web import WHO, caller, site
 
 Open = Callable[..., Any]
 Start = Callable[..., Kling]
@@ -110,7 +110,7 @@ async def test_nothing_that_is_private_is_in_it(kling: Start, studio: Open) -> N
 async def test_only_the_callers_own_and_forged_ids_are_left_out(kling: Start, studio: Open) -> None:
     async with visited(kling, studio, shared=False) as (one, client):
         await client.get("/")
-        owner = (await client.get("/who")).text
+        owner = (await client.get(WHO)).text
         mine = await made(one, "mine", owner=owner)
         strange = await made(one, "strange", owner="somebody else")
         forged = ["0" * 32, "x", "../../history.db", "' OR 1=1 --"]
@@ -152,7 +152,7 @@ async def test_settings_stand_in_the_files_where_they_are_wished(
 async def test_too_many_ids_and_too_large_a_form_are_refused(kling: Start, studio: Open) -> None:
     async with visited(kling, studio) as (_, client):
         assert (await client.post(ZIP, data={"ids": "0 " * 501})).status_code == 400
-        assert (await client.post(ZIP, content=b"ids=" + b"x" * 70_000)).status_code == 400
+        assert (await client.post(ZIP, content=b"ids=" + b"x" * 70_000)).status_code == 413
 
 
 async def test_a_picture_that_is_gone_from_the_disk_is_left_out(kling: Start, studio: Open) -> None:
@@ -215,4 +215,4 @@ async def test_it_begins_to_come_before_it_is_read(kling: Start, studio: Open) -
             first = await anext(answer.aiter_raw())
         assert "content-length" not in answer.headers
         assert first.startswith(b"PK")
-        assert (await client.get("/who")).text == OWNER  # whoever leaves early blocks nobody
+        assert (await client.get(WHO)).text == OWNER  # whoever leaves early blocks nobody

@@ -14,7 +14,6 @@ from typing import Any
 import httpx
 import pytest
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.routing import Route
@@ -22,17 +21,18 @@ from starlette.routing import Route
 from kling_ui.history import NewTask
 from kling_ui.studio import Studio
 from kling_ui.task import State, Task
-from kling_ui.web import Assets, Boot, Owners, routes
+from kling_ui.web import Assets, Boot, Owners, middleware, routes
 from kling_ui.web.cards import Cards
 from kling_ui.web.language import language
 from kling_ui.web.links import base_of
 from kling_ui.web.owner import owner_of
 
-from .conftest import OWNER, Kling, reaches, served, submitted
+from .conftest import OWNER, Kling, guard, reaches, served, submitted
 from .program import ROOT
 
 Start = Callable[..., Kling]
 Open = Callable[..., Any]
+WHO = "/gradio_api/app_id"  # for these tests it says who asks
 HEAD = "<html><head><title>x</title></head><body></body></html>"
 
 
@@ -45,12 +45,12 @@ def site(studio: Studio, *, shared: bool = True) -> Starlette:
     async def who(request: Request) -> PlainTextResponse:
         return PlainTextResponse(owner_of(request))
 
-    own = [Route("/", page), Route("/config", who), Route("/who", who)]
+    own = [Route("/", page), Route("/config", who), Route(WHO, who)]
     facts: Any = {"en": {"lang": "en", "evil": "</script><b>"}, "zh": {"lang": "zh"}}
     boot = Boot(faces={"": facts}, code="/*code*/")
     return Starlette(
         routes=[*own, *routes(studio, Assets(ROOT / "assets"))],
-        middleware=[Middleware(one.around) for one in (Owners(shared=shared), boot)],
+        middleware=[*middleware(guard(), Owners(shared=shared), boot)],
     )
 
 
@@ -92,7 +92,7 @@ async def heard(
 
 async def test_on_this_machine_everybody_is_the_operator(kling: Start, studio: Open) -> None:
     async with studio(kling().url) as one, caller(site(one)) as client:
-        assert (await client.get("/who")).text == OWNER
+        assert (await client.get(WHO)).text == OWNER
         assert "set-cookie" not in (await client.get("/")).headers
 
 
@@ -100,13 +100,13 @@ async def test_elsewhere_a_cookie_is_minted_on_the_page_and_config_only(
     kling: Start, studio: Open
 ) -> None:
     async with studio(kling().url) as one, caller(site(one, shared=False)) as client:
-        nobody = await client.get("/who")
+        nobody = await client.get(WHO)
         assert nobody.text == ""
         assert "set-cookie" not in nobody.headers
         cookie = (await client.get("/config")).headers["set-cookie"]
         assert "HttpOnly" in cookie
         assert "SameSite=Lax" in cookie
-        mine = (await client.get("/who")).text
+        mine = (await client.get(WHO)).text
         assert len(mine) == 64
         assert mine not in cookie
         assert "set-cookie" not in (await client.get("/")).headers
@@ -123,12 +123,12 @@ async def test_over_https_the_cookie_lives_in_the_spaces_frame(kling: Start, stu
 async def test_another_sites_page_is_nobody(kling: Start, studio: Open) -> None:
     async with studio(kling().url) as one, caller(site(one, shared=False)) as client:
         await client.get("/")
-        assert (await client.get("/who")).text
+        assert (await client.get(WHO)).text
         cross = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "cors"}
-        assert (await client.get("/who", headers=cross)).text == ""
-        fresh = await client.get("/config", headers=cross)
-        assert fresh.text == ""
-        assert "set-cookie" not in fresh.headers
+        for address in ("/", "/config", WHO, "/gradio_api/studio/tasks"):
+            answer = await client.get(address, headers=cross)
+            assert answer.status_code == 403
+            assert "set-cookie" not in answer.headers
 
 
 @pytest.mark.parametrize("other", ['prefs={"a":"b"}', "a b=c", "[x]", "é=1", "=;=", 'q="'])
@@ -137,7 +137,7 @@ async def test_an_odd_cookie_of_another_program_hides_nobody(
 ) -> None:
     async with studio(kling().url) as one, caller(site(one, shared=False)) as client:
         cookie = (await client.get("/")).headers["set-cookie"].partition(";")[0]
-        mine = (await client.get("/who")).text
+        mine = (await client.get(WHO)).text
         client.cookies.clear()
         for line in (f"{other}; {cookie}", f"{cookie}; {other}"):
             answer = await client.get("/config", headers={"cookie": line.encode()})
@@ -230,7 +230,7 @@ async def test_a_stream_tells_nothing_of_another_owner_and_nobody_hears_nothing(
     async with studio(kling().url) as one, caller(site(one, shared=False)) as client:
         assert (await client.get("/gradio_api/studio/events")).status_code == 403
         await client.get("/")
-        owner = (await client.get("/who")).text
+        owner = (await client.get(WHO)).text
         await submitted(one, "a stranger's", owner="somebody else")
         later = asyncio.create_task(heard(client, lambda m: len(m) > 1))
         await asyncio.sleep(0.3)
@@ -436,7 +436,7 @@ class Counted:
 async def test_a_picture_is_its_owners_only_and_byte_for_byte(kling: Start, studio: Open) -> None:
     async with studio(kling().url) as one, caller(site(one, shared=False)) as client:
         await client.get("/")
-        owner = (await client.get("/who")).text
+        owner = (await client.get(WHO)).text
         task = await reaches(one, await submitted(one, "Löwe / tee", owner=owner))
         path = f"/gradio_api/studio/pictures/{task.pictures[0].id}"
         original = await client.get(path)

@@ -31,14 +31,18 @@ _CLOCK = Text("Set this machine's clock right, then send again.", "请校准本�
 CASES: dict[str, Case] = {
     "1000": Case(
         Text("Kling did not accept the key", "密钥未通过可灵验证"),
-        Text("Check KLING_API_KEY, start again and retry.", "请检查 KLING_API_KEY，重启后重试。"),
+        Text(
+            "Check the key, under Settings or in KLING_API_KEY, and retry.",
+            "请检查“设置”中或 KLING_API_KEY 中的密钥，然后重试。",
+        ),
         "again",
     ),
     "1001": Case(
         Text("The key did not reach Kling", "密钥没有送达可灵"),
         Text(
-            "Check KLING_API_KEY and the gateway between us and Kling.",
-            "请检查 KLING_API_KEY 以及中间的网关。",
+            "Check the key, under Settings or in KLING_API_KEY, and the gateway between us and "
+            "Kling.",
+            "请检查“设置”中或 KLING_API_KEY 中的密钥，以及中间的网关。",
         ),
         "again",
     ),

@@ -36,13 +36,6 @@ def caller_of(request: Any) -> str:
     return str(incoming(request).scope.get(CALLER, ""))
 
 
-def asked_from_here(request: Any) -> bool:
-    """False where a browser says that another site's page, or one of a neighbour's, asks for
-    what changes something. Scripts say nothing of the kind."""
-    site = incoming(request).headers.get("sec-fetch-site", "none")
-    return site in ("none", "same-origin")
-
-
 class Owners:
     """`shared`: one operator owns everything; otherwise each cookie is an owner."""
 
@@ -61,9 +54,8 @@ class Owners:
         return serve
 
     async def _by_cookie(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = Headers(scope=scope)
-        token = cookie_of(scope) if _from_here(headers) else ""
-        mint = not token and scope["path"] in _MINTED_ON and _from_here(headers)
+        token = cookie_of(scope)
+        mint = not token and scope["path"] in _MINTED_ON
         if mint:
             token = secrets.token_urlsafe(32)
         owner = hashlib.sha256(token.encode()).hexdigest() if token else NOBODY
@@ -74,12 +66,6 @@ class Owners:
             await send(message)
 
         await app({**scope, _KEY: owner}, receive, with_cookie)
-
-
-def _from_here(headers: Headers) -> bool:
-    """False for a request another site's page makes: such a caller is nobody here."""
-    cross = headers.get("sec-fetch-site") == "cross-site"
-    return not cross or headers.get("sec-fetch-mode") == "navigate"
 
 
 def cookie_of(scope: Scope) -> str:

@@ -66,9 +66,10 @@ DOORS = (
     _door("GET HEAD", rf"{_OURS}/(assets/[\w./-]+|placeholder/\d{{1,4}}x\d{{1,4}})"),
     _door("GET HEAD", rf"{_OURS}/pictures/\w+(/\d+)?"),
     _door("GET", rf"{_OURS}/events", counted=1, held=True),
-    _door("GET", rf"{_OURS}/(tasks|account|archive|comparisons)(/[\w.-]+)*", counted=1),
-    _door("POST", rf"{_OURS}/archive", largest=FORM, counted=2),
-    _door("POST DELETE", rf"{_OURS}/[a-z]+(/[a-z]+)?", largest=64 * KILO, counted=1),
+    _door("GET", rf"{_OURS}/(tasks|account|comparisons)(/[\w.-]+)*", counted=1),
+    _door("POST", rf"{_OURS}/zip", largest=64 * KILO, counted=5),
+    _door("POST", rf"{_OURS}/(delete|account/(check|adopt))", largest=64 * KILO, counted=1),
+    _door("POST DELETE", rf"{_OURS}/key", largest=4 * KILO, counted=5),
 )
 
 
