@@ -162,6 +162,7 @@ def launch(settings: Settings, studio: Studio) -> None:
         code="\n".join(assets.text(name) for name in BOOT),
         more=str(page.feed.js_on_load),
         face_of=lambda owner: "own" if studio.loan(owner) else "usual",
+        login=(assets.text("boot.js"), assets.text("style/login.css")),
         ancestors=ancestors,
     )
     uploads = Uploads(settings.data_dir / "uploads")

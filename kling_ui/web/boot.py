@@ -9,7 +9,7 @@ import secrets
 from asyncio import to_thread
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
-from typing import Any
+from typing import Any, get_args
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
@@ -24,7 +24,7 @@ from .owner import owner_of
 class Boot:
     """`faces` are what the page's scripts know, by language: words, rules, links; a page has the
     face that `face_of` names for its owner. `ancestors` may hold it in a frame. Whoever has yet to
-    log in is told nothing."""
+    log in is told nothing, and has `login`: code and a style sheet."""
 
     def __init__(
         self,
@@ -33,6 +33,7 @@ class Boot:
         code: str,
         more: str = "",
         face_of: Callable[[str], str] = lambda _: "",
+        login: tuple[str, str] = ("", ""),
         ancestors: str = "'self'",
     ) -> None:
         self._face_of, self._ancestors = face_of, ancestors
@@ -41,6 +42,12 @@ class Boot:
             (name, lang): _tag({**known, "page": self._marks[name]}, code)
             for name, facts in faces.items()
             for lang, known in facts.items()
+        }
+
+        script, style = login
+        self._before = {
+            lang: _tag({"lang": lang, "words": {}}, script) + f"<style>{style}</style>".encode()
+            for lang in get_args(Lang)
         }
 
     def mark(self, owner: str) -> str:
@@ -54,13 +61,18 @@ class Boot:
                 await app(scope, receive, send)
             else:
                 request = Request(scope)
-                face = self._face_of(owner_of(request)), language(request)
-                tag = self._tags[face] if scope.get(KNOWN, True) else b""
+                tag = self._tag(request)
                 packed = "gzip" in request.headers.get("accept-encoding", "")
                 page = _Page(tag, send, packed=packed, ancestors=self._ancestors)
                 await app(scope, receive, page.send)
 
         return serve
+
+    def _tag(self, request: Request) -> bytes:
+        lang = language(request)
+        if not request.scope.get(KNOWN, True):
+            return self._before[lang]
+        return self._tags[self._face_of(owner_of(request)), lang]
 
 
 class _Page:
