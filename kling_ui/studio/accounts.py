@@ -43,6 +43,7 @@ class Loan:
     account: Account
     until: float
     ending: str
+    address: str = ""  # tells apart where keys come from, as in `NewTask`
 
 
 class Accounts(Mapping[str, Account]):
@@ -77,9 +78,10 @@ class Accounts(Mapping[str, Account]):
         """Owners whose time is up."""
         return [owner for owner, loan in self._loans.items() if loan.until <= now]
 
-    @property
-    def loans(self) -> int:
-        return len(self._loans)
+    def crowded(self, address: str, *, near: int, most: int) -> bool:
+        """Whether there are so many loans from this address, or in all."""
+        from_there = sum(loan.address == address for loan in self._loans.values())
+        return len(self._loans) >= most or (bool(address) and from_there >= near)
 
     def _all(self) -> dict[str, Account]:
         return {loan.account.name: loan.account for loan in self._loans.values()} | self._own

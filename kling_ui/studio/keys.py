@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from ..errors import KeyRejected, KlingError
 from ..settings import Secret
@@ -16,7 +17,8 @@ from .records import Records
 from .worker import Worker
 
 HOURS = 12  # after its last use a key is forgotten
-MOST = 500  # keys at a time
+MOST, NEAR = 500, 20  # keys at a time, in all and from one address
+TRIES = 8  # keys that are tried at Kling at a time
 OFTEN = 60.0  # seconds between two looks at whose time is up
 log = logging.getLogger(__name__)
 
@@ -50,37 +52,38 @@ class Keys:
     ) -> None:
         self._accounts, self._worker, self._records = accounts, worker, records
         self._clock, self._connect = clock, connect
-        self._turn = asyncio.Lock()
+        self._turn, self._trying = asyncio.Lock(), asyncio.Semaphore(TRIES)
         self._closing: set[asyncio.Task[None]] = set()
 
-    async def bring(self, key: Secret, *, owner: str) -> Text | None:
+    async def bring(self, key: Secret, *, owner: str, address: str = "") -> Text | None:
         """This owner's new tasks are paid with `key` from now on, and what waited for it goes on;
-        or why not."""
+        or why not. `address` tells where it comes from."""
         if not key:
             return NO_KEY
         if not re.fullmatch(r"[\x21-\x7e]{8,512}", key.reveal()):
             return BROKEN
         if self._connect is None:
             return NOT_HERE
-        if self._accounts.loans >= MOST and self._accounts.loan(owner) is None:
+        full = self._accounts.crowded(address, near=NEAR, most=MOST)
+        if full and self._accounts.loan(owner) is None:
             return TOO_MANY
         account = self._connect(key)
-        known = self._accounts.get(account.name)
-        if known is None and await _rejected(account):
+        if account.name not in self._accounts and await self._rejected(account):
             await account.aclose()
             return REJECTED
         async with self._turn:
             known = self._accounts.get(account.name)
             if known is not None:
                 await account.aclose()
-            await self._lend(owner, known or account, key.reveal()[-4:])
+            loan = Loan(known or account, self._until(), key.reveal()[-4:], address)
+            await self._lend(owner, loan)
         return None
 
-    async def _lend(self, owner: str, account: Account, ending: str) -> None:
-        if self._accounts.of(owner) is not account:
+    async def _lend(self, owner: str, loan: Loan) -> None:
+        if self._accounts.of(owner) is not loan.account:
             await self._take_back(owner)
-        self._accounts.lend(owner, Loan(account, self._until(), ending))
-        await self._worker.open(account)
+        self._accounts.lend(owner, loan)
+        await self._worker.open(loan.account)
         self._records.wake([owner])
 
     def _until(self) -> float:
@@ -89,13 +92,24 @@ class Keys:
     def used(self, owner: str) -> None:
         """It is not forgotten for another while."""
         if loan := self._accounts.loan(owner):
-            self._accounts.lend(owner, Loan(loan.account, self._until(), loan.ending))
+            self._accounts.lend(owner, replace(loan, until=self._until()))
 
     async def forget(self, owner: str) -> None:
         """Tasks that were sent with it wait until it comes again."""
         async with self._turn:
             await self._take_back(owner)
         self._records.wake([owner])
+
+    async def _rejected(self, account: Account) -> bool:
+        """Whether Kling says so; one that says nothing may accept it."""
+        try:
+            async with self._trying:
+                await account.client.list(page=1, size=1)
+        except KeyRejected:
+            return True
+        except KlingError as error:
+            log.info("a key that was brought could not be tried (%s)", error.case)
+        return False
 
     async def _take_back(self, owner: str) -> None:
         account = self._accounts.give_back(owner)
@@ -116,14 +130,3 @@ class Keys:
             await self._clock.sleep(OFTEN)
             for owner in self._accounts.overdue(self._clock.now()):
                 await self.forget(owner)
-
-
-async def _rejected(account: Account) -> bool:
-    """Whether Kling says so; one that says nothing may accept it."""
-    try:
-        await account.client.list(page=1, size=1)
-    except KeyRejected:
-        return True
-    except KlingError as error:
-        log.info("a key that was brought could not be tried (%s)", error.case)
-    return False

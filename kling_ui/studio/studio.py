@@ -129,6 +129,11 @@ class Studio(Shelf):
         """The key that this owner brought along."""
         return self.accounts.loan(owner)
 
+    async def bring_key(self, key: Secret, *, owner: str, caller: str = "") -> Text | None:
+        """What this owner sends from now on is paid with `key`; or why not."""
+        address = self._allowance.address(caller)
+        return await self.keys.bring(key, owner=owner, address=address)
+
     # what a person or a script may do
 
     async def submit(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import shutil
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -201,15 +202,16 @@ class Uploads:
         if not image.startswith(KEPT):
             return None
         name = image.removeprefix(KEPT)
-        return await self._copied(self._folder.reference_path(name), "references", name)
+        return await self._copied(self._folder.reference_path(name), name)
 
     async def lend_picture(self, picture: Picture) -> Path | None:
         """A copy of a result, to begin anew from."""
         original = self._folder.original(picture.file)
-        return await self._copied(original, "results", picture.file)
+        return await self._copied(original, picture.file)
 
-    async def _copied(self, source: Path, folder: str, name: str) -> Path | None:
-        copy = self._upload_folder / folder / name
+    async def _copied(self, source: Path, name: str) -> Path | None:
+        """Where nobody else finds it: Gradio gives what lies there to whoever knows the path."""
+        copy = self._upload_folder / secrets.token_hex(16) / name
         try:
             copy.parent.mkdir(parents=True, exist_ok=True)
             await asyncio.to_thread(shutil.copyfile, source, copy)

@@ -20,6 +20,7 @@ from .guard import Guard, Hosts, Login, Uploads, frame_ancestors
 from .keys import key_routes
 from .owner import Owners
 from .pictures import picture_routes
+from .sessions import Sessions
 from .tasks import task_routes
 
 __all__ = [
@@ -61,4 +62,4 @@ def routes(
 
 def middleware(guard: Guard, owners: Owners, boot: Boot) -> Sequence[Middleware]:
     """Outermost first."""
-    return [Middleware(one.around) for one in (guard, owners, boot)]
+    return [Middleware(one.around) for one in (guard, owners, Sessions(), boot)]

@@ -14,14 +14,14 @@ from ..studio import Studio
 from .account import FRESH, ordered
 from .language import language
 from .links import PREFIX
-from .owner import owner_of
+from .owner import caller_of, owner_of
 
 
 def key_routes(studio: Studio) -> Sequence[BaseRoute]:
     async def bring(request: Request, owner: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         given = asked.get("key")
         secret = Secret(given if isinstance(given, str) else "")
-        problem = await studio.keys.bring(secret, owner=owner)
+        problem = await studio.bring_key(secret, owner=owner, caller=caller_of(request))
         return {"problem": problem.of(language(request)) if problem else ""}
 
     async def forget(request: Request) -> Response:

@@ -28,7 +28,11 @@ _KEY = "kling_owner"
 
 def owner_of(request: Any) -> str:
     """The owner of a Starlette or Gradio request that came through `Owners`."""
-    return str(incoming(request).scope.get(_KEY, NOBODY))
+    return owner_of_scope(incoming(request).scope)
+
+
+def owner_of_scope(scope: Scope) -> str:
+    return str(scope.get(_KEY, NOBODY))
 
 
 def caller_of(request: Any) -> str:
