@@ -6,6 +6,8 @@ import json
 
 from playwright.sync_api import expect
 
+from kling_ui.studio.allowance import NONE_LEFT
+from kling_ui.studio.keys import REJECTED
 from kling_ui.studio.studio import DISK_TIGHT
 
 from .pieces import MAIN
@@ -38,6 +40,24 @@ def live(scene: Scene) -> None:
     scene.page.evaluate(LIVE)
     scene.say(*MAIN)
     expect(scene.page.locator("#pill-account.live")).to_be_visible()
+
+
+@state()
+def forgets(scene: Scene) -> None:
+    """A Space without storage."""
+    scene.page.evaluate("kling.forgets = true")
+    scene.say(*MAIN)
+    expect(scene.page.locator("#banner-read")).to_be_visible()
+
+
+@state()
+def used_up(scene: Scene) -> None:
+    """Nothing is left today of the key that the studio shares."""
+    scene.page.evaluate(LIVE)
+    scene.say(*MAIN, left={"left": 0, "of": 10})
+    text = NONE_LEFT.fill(limit=10).of(scene.lang)
+    scene.page.evaluate("text => kling.report({ task: '', problems: { '': text } })", text)
+    expect(scene.page.locator("#problems .add-key")).to_be_visible()
 
 
 # the settings
@@ -79,6 +99,26 @@ def checked(scene: Scene) -> None:
     page.fill("#adopt-id", "no such id")
     page.keyboard.press("Enter")
     expect(page.locator("#adopt-problem")).not_to_be_empty()
+
+
+@state()
+def a_key_is_refused(scene: Scene) -> None:
+    page = scene.page
+    body = json.dumps({"problem": REJECTED.of(scene.lang)})
+    page.route("**/studio/key", lambda route: route.fulfill(body=body))
+    scene.say(*MAIN)
+    page.click("#banner-add-key")
+    page.fill("#key-field", "sk-no-such-key")
+    page.click("#key-use")
+    expect(page.locator("#key-problem")).not_to_be_empty()
+
+
+@state()
+def a_key_of_ones_own(scene: Scene) -> None:
+    scene.page.evaluate(LIVE)
+    scene.page.evaluate("kling.own_key = true")
+    _opened(scene)
+    expect(scene.page.locator("#key-forget")).to_be_visible()
 
 
 @state()
