@@ -46,7 +46,8 @@ TOO_MANY_WAIT = Text(
     "当前等待的任务过多：未发送任何内容。请过几分钟再试。",
 )
 TOO_MANY_AT_ONCE = Text(
-    "At most {limit} at once with this studio's key.", "使用本站密钥时每次最多 {limit} 张。"
+    "At most {limit} in one task with this studio's key.",
+    "使用本站密钥时每个任务最多 {limit} 张。",
 )
 
 
@@ -61,7 +62,7 @@ class Left:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowance:
     """None is no limit. Of the operator's key, per day: `pictures` for each owner, `money` in all,
-    in the price's currency; and `per_task` pictures with one press. Of everybody, whoever pays:
+    in the price's currency; and `per_task` pictures in one task. Of everybody, whoever pays:
     `open` tasks of one owner at a time, `waiting` ones in all. `secret` hides addresses."""
 
     pictures: int | None = None

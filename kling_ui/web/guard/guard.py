@@ -140,7 +140,9 @@ class Guard:
 
     def _trusted(self, scope: Scope, headers: Headers) -> list[tuple[bytes, bytes]]:
         """Without what a proxy did not say, or could not know."""
-        wrong = set() if self._hosts.forwarded(headers) else {b"x-forwarded-host"}
+        wrong = {b"x-gradio-server"}  # Gradio would let it name the address of everything
+        if not self._hosts.forwarded(headers):
+            wrong.add(b"x-forwarded-host")
         if headers.get("x-forwarded-proto", "").split(",")[0].strip() not in ("http", "https"):
             wrong.add(b"x-forwarded-proto")
         return [(name, value) for name, value in scope["headers"] if name not in wrong]

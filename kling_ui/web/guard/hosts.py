@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ from starlette.types import Scope
 LOOPBACK = ("localhost", "127.0.0.1")  # not [::1]: there Gradio lets every page read its answers
 HERE = ("same-origin", "none")  # what a browser says of a page of ours, or of a typed address
 SAFE = ("GET", "HEAD", "OPTIONS")
+_HOST = re.compile(r"([\w.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", re.ASCII | re.IGNORECASE)
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -50,6 +52,8 @@ class Hosts:
 
 def hostname(host: str) -> str:
     """Without its port, in lower case; empty for what is no host."""
+    if not _HOST.fullmatch(host):
+        return ""
     try:
         return (urlsplit(f"//{host}").hostname or "").rstrip(".")
     except ValueError:
