@@ -52,7 +52,8 @@ class Accounts(Mapping[str, Account]):
 
     def __init__(self, own: Mapping[str, Account], *, usual: Account) -> None:
         self._own, self.usual = dict(own), usual
-        self._loans: dict[str, Loan] = {}
+        self._loans: dict[str, Loan] = {}  # by owner
+        self._reached = dict(own)
 
     def of(self, owner: str) -> Account:
         """The one that this owner's new tasks belong to."""
@@ -68,10 +69,12 @@ class Accounts(Mapping[str, Account]):
 
     def lend(self, owner: str, loan: Loan) -> None:
         self._loans[owner] = loan
+        self._reach()
 
     def give_back(self, owner: str) -> Account | None:
         """What this owner lent; None unless nobody else reaches that account by now."""
         loan = self._loans.pop(owner, None)
+        self._reach()
         return loan.account if loan and loan.account.name not in self else None
 
     def overdue(self, now: float) -> list[str]:
@@ -83,17 +86,18 @@ class Accounts(Mapping[str, Account]):
         from_there = sum(loan.address == address for loan in self._loans.values())
         return len(self._loans) >= most or (bool(address) and from_there >= near)
 
-    def _all(self) -> dict[str, Account]:
-        return {loan.account.name: loan.account for loan in self._loans.values()} | self._own
+    def _reach(self) -> None:
+        lent = {loan.account.name: loan.account for loan in self._loans.values()}
+        self._reached = lent | self._own
 
     def __getitem__(self, name: str) -> Account:
-        return self._all()[name]
+        return self._reached[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._all())
+        return iter(self._reached)
 
     def __len__(self) -> int:
-        return len(self._all())
+        return len(self._reached)
 
 
 def account_name(base_url: str, key: str, *, secret: bytes) -> str:

@@ -36,11 +36,12 @@ class Shared(Protocol):
 
 
 class Desk:
-    """Its queue, its watch, its downloads, and what is known of its gateway."""
+    """Its queue, its watch, its downloads, and what is known of its gateway. `mark`: of the tasks
+    that are found there, only this owner's are taken over."""
 
-    def __init__(self, shared: Shared, account: Account) -> None:
+    def __init__(self, shared: Shared, account: Account, *, mark: str = "") -> None:
         records, clock = shared.records, shared.clock
-        self.account, self._keeper = account, shared.keeper
+        self.account, self._mark, self._keeper = account, mark, shared.keeper
         self._records, self._clock = records, clock
         self.gateway = Gateway(records, account.base_url, clock)
         self.reading = Reading(account.client, records, self.gateway, clock)
@@ -98,7 +99,14 @@ class Desk:
         await asyncio.gather(*work, return_exceptions=True)
 
     async def _sweep(self) -> None:
-        await sweep(self.account, self.reading, self._records, self._clock, found=self.take)
+        await sweep(
+            self.account,
+            self.reading,
+            self._records,
+            self._clock,
+            found=self.take,
+            mark=self._mark,
+        )
         self._records.wake_all()  # whoever they belong to may look at the page now
 
 

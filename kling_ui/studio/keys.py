@@ -83,7 +83,7 @@ class Keys:
         if self._accounts.of(owner) is not loan.account:
             await self._take_back(owner)
         self._accounts.lend(owner, loan)
-        await self._worker.open(loan.account)
+        await self._worker.open(loan.account, owner=owner)
         self._records.wake([owner])
 
     def _until(self) -> float:

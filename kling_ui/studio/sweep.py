@@ -24,7 +24,8 @@ SWEPT = "swept"  # the name under which an account remembers that this was done
 PAGE, MOST_PAGES = 500, 20
 A_MONTH = 30 * 24 * 3600.0  # Kling clears its results after that
 
-OURS = re.compile(r"kui1-([0-9a-f]{8})-[0-9a-f]{32}")
+ANYBODY = "[0-9a-f]{8}"
+OURS = re.compile(rf"kui1-({ANYBODY})-[0-9a-f]{{32}}")
 
 
 def external_id(owner: str) -> str:
@@ -44,28 +45,31 @@ async def sweep(
     clock: Clock,
     *,
     found: Callable[[Task], None],
+    mark: str = "",
 ) -> None:
     """Once in the life of a history; again and again until the list was read. `found` is called
-    with every task adopted. Whose they are is known by their mark only, until that owner comes."""
-    attempt = 0
-    while SWEPT not in await records.read(records.history.learned, account.name):
+    with every task adopted. Whose they are is known by their mark only, until that owner comes;
+    `mark`: only that owner's are wanted."""
+    attempt, name = 0, f"{SWEPT} {mark}".strip()
+    while name not in await records.read(records.history.learned, account.name):
         try:
-            for answer in await _marked(reading, clock):
+            for answer in await _marked(reading, clock, mark or ANYBODY):
                 await _adopt(account, reading, records, answer, found, now=clock.wall())
-            await records.read(records.history.learn, account.name, SWEPT, True)
+            await records.read(records.history.learn, account.name, name, True)
         except (KlingError, DiskTrouble) as error:
             log.info("the account's list could not be taken over yet (%s)", error)
             await clock.sleep(jittered(backoff(attempt, first=5, factor=2, ceiling=600)))
             attempt += 1
 
 
-async def _marked(reading: Reading, clock: Clock) -> list[Answer]:
-    """The account's tasks of ours, the oldest first."""
+async def _marked(reading: Reading, clock: Clock, mark: str) -> list[Answer]:
+    """The account's tasks of ours whose mark matches, the oldest first."""
+    ours = re.compile(f"kui1-{mark}-[0-9a-f]{{32}}")
     marked: list[Answer] = []
     seen: set[str] = set()
     for page in range(1, MOST_PAGES + 1):
         answers = await reading.page(PAGE, number=page)
-        marked += [answer for answer in answers if OURS.fullmatch(answer.external_task_id)]
+        marked += [answer for answer in answers if ours.fullmatch(answer.external_task_id)]
         news = {answer.task_id for answer in answers} - seen
         seen |= news
         if not news:  # a gateway may hold pages shorter than asked for

@@ -21,6 +21,7 @@ from .connection import Connection, check
 from .desk import Desk, whatever_happens
 from .keeper import Keeper
 from .records import Records
+from .sweep import mark_of
 from .watched import UNSURE
 
 LONG_STOP = 15 * 60  # seconds; what was queued longer ago is not sent without asking
@@ -96,11 +97,12 @@ class Worker:
             desk.take(held)
         return held
 
-    async def open(self, account: Account) -> None:
-        """An account that can be reached from now on; what waited for it goes on."""
+    async def open(self, account: Account, *, owner: str) -> None:
+        """An account that can be reached from now on, by this owner's key; what waited for it goes
+        on."""
         if account.name in self._desks:
             return
-        desk = self._desks[account.name] = Desk(self, account)
+        desk = self._desks[account.name] = Desk(self, account, mark=mark_of(owner))
         await desk.gateway.recall()
         await self._resume_all({account.name}, long_stop=False)
         desk.open()

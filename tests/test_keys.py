@@ -1,0 +1,122 @@
+"""Keys that people bring along: whose tasks they pay for, and what becomes of those without."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from kling_ui.history import History
+from kling_ui.pictures import PictureFolder
+from kling_ui.settings import Secret
+from kling_ui.studio import Account, Clock, Studio
+from kling_ui.studio.sweep import external_id
+from kling_ui.task import State
+
+from .conftest import PACE, Kling, account, reaches, submitted
+
+Start = Callable[..., Kling]
+ANN, BOB = Secret("anns-own-key"), Secret("bobs-own-key")
+
+
+@asynccontextmanager
+async def shared(data: Path, url: str) -> AsyncIterator[Studio]:
+    """A studio with a key of the operator's, where people may bring theirs."""
+
+    def connect(key: Secret) -> Account:
+        return account(url, name=f"of {key.reveal()}", key=key.reveal())
+
+    usual = account(url, name="the operator's", key="the-operators-key")
+    studio = Studio(
+        history=History(data / "history.db"),
+        folder=PictureFolder(data / "pictures"),
+        accounts={usual.name: usual},
+        account=usual,
+        alive=data / "alive",
+        connect=connect,
+        clock=Clock(pace=PACE),
+    )
+    async with studio.running():
+        yield studio
+    for one in studio.accounts.values():
+        await one.aclose()
+    await studio.folder.aclose()
+    studio.history.close()
+
+
+async def test_a_key_takes_over_its_owners_marked_tasks_and_nobody_elses(
+    kling: Start, tmp_path: Path
+) -> None:
+    server = kling()
+    hers, theirs = external_id("ann"), external_id("somebody else")
+    made = account(server.url, key=ANN.reveal())
+    for name in (hers, theirs):
+        await made.client.create(
+            {"model_name": "kling-v2-1", "prompt": "a fox", "external_task_id": name}
+        )
+    await made.aclose()
+    async with shared(tmp_path, server.url) as studio:
+        assert await studio.bring_key(ANN, owner="ann") is None
+        with studio.watching("ann") as changed:
+            async with asyncio.timeout(10):
+                while not (tasks := await studio.tasks(owner="ann")):
+                    await changed.wait()
+                    changed.clear()
+        (found,) = tasks
+        assert (await reaches(studio, found)).state is State.SUCCEEDED
+        rows = studio.history._database.read("SELECT external_task_id FROM task")
+        assert [row["external_task_id"] for row in rows] == [hers]
+
+
+async def test_a_task_waits_for_its_key_and_goes_on_when_it_comes_back(
+    kling: Start, tmp_path: Path
+) -> None:
+    server = kling(seconds=(1.0, 1.2))
+    async with shared(tmp_path, server.url) as studio:
+        await studio.bring_key(ANN, owner="ann")
+        task = await reaches(studio, await submitted(studio, owner="ann"), State.PROCESSING)
+        seen = task.revision
+        with studio.watching("ann") as changed:  # pages are told
+            await studio.keys.forget("ann")
+            assert studio.loan("ann") is None
+            async with asyncio.timeout(10):
+                while (waiting := await studio.records.get(task.id) or task).revision == seen:
+                    await changed.wait()
+                    changed.clear()
+        assert studio.case(waiting) == "account_missing"
+        assert studio.account_of("ann").name == "the operator's"
+        await studio.bring_key(BOB, owner="ann")  # not the one it waits for
+        assert studio.case(waiting) == "account_missing"
+        await studio.bring_key(ANN, owner="ann")
+        assert (await reaches(studio, task)).state is State.SUCCEEDED
+    assert len(server.creates) == 1
+
+
+async def test_one_key_of_two_people_stays_until_both_took_it_back(
+    kling: Start, tmp_path: Path
+) -> None:
+    server = kling(seconds=(1.0, 1.2))
+    async with shared(tmp_path, server.url) as studio:
+        for owner in ("ann", "bob"):
+            await studio.bring_key(ANN, owner=owner)
+        task = await submitted(studio, owner="bob")
+        await studio.keys.forget("ann")
+        assert (await reaches(studio, task)).state is State.SUCCEEDED
+        await studio.keys.forget("bob")
+        assert [*studio.accounts] == ["the operator's"]
+
+
+async def test_from_one_address_come_only_so_many_keys(kling: Start, tmp_path: Path) -> None:
+    server = kling()
+    async with shared(tmp_path, server.url) as studio:
+        studio._allowance = type(studio._allowance)(secret=b"secret")
+        for number in range(20):
+            key = Secret(f"a-key-{number:04}")
+            assert await studio.bring_key(key, owner=f"{number}", caller="192.0.2.7") is None
+        more = Secret("one-more-key")
+        refused = await studio.bring_key(more, owner="late", caller="192.0.2.7")
+        assert refused
+        assert "Too many people" in refused.en
+        assert await studio.bring_key(more, owner="0", caller="192.0.2.7") is None  # instead
+        assert await studio.bring_key(ANN, owner="late", caller="192.0.2.8") is None
