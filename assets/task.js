@@ -26,13 +26,17 @@ function lasting(seconds) {
   if (seconds < 120) return say("seconds", { n: Math.max(0, Math.round(seconds)) });
   return seconds < 7200 ? say("minutes", { n: Math.round(seconds / 60) }) : say("hours", { n: Math.round(seconds / 3600) });
 }
-const stateWord = (task) => kling.words.state[task.state] ?? task.state;
-const tone = (task) => ({
+// it stands where it stood when its key went
+const waitsForKey = (task) => task.case === "account_missing" && task.state !== "unconfirmed";
+const stateWord = (task) =>
+  (waitsForKey(task) ? task.trouble.title : kling.words.state[task.state] ?? task.state);
+const tone = (task) => waitsForKey(task) ? "warn" : ({
   succeeded: "ok", failed: "err", rejected: "err", expired: "warn", unconfirmed: "warn",
   queued: "wait", cancelled: "wait",
 }[task.state] ?? "run");
 
 function stateText(task) {
+  if (waitsForKey(task)) return stateWord(task);
   const timed = ["sending", "submitted", "processing", "saving", "stalled"].includes(task.state);
   const ahead = summary.waiting?.[task.id];
   if (task.state === "queued" && ahead) return `${stateWord(task)} · ${say("ahead", { n: ahead })}`;

@@ -463,3 +463,15 @@ def test_dangerous_variables_of_gradio_are_taken_away_and_told(
         "GRADIO_SERVER_NAME": "127.0.0.1",
     }
     assert [*tame_gradio(tmp_path)] == []
+
+
+def test_gradio_does_not_know_that_this_is_a_space(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SYSTEM", "spaces")
+    for name in ("TEMP_DIR", "ANALYTICS_ENABLED", "ANALYTICS_CACHE_FREQUENCY", "SERVER_NAME"):
+        monkeypatch.setenv(f"GRADIO_{name}", "")  # as it was, afterwards
+    monkeypatch.delenv("GRADIO_SERVER_NAME")
+    [*tame_gradio(tmp_path)]
+    assert "SYSTEM" not in os.environ
+    assert os.environ["GRADIO_SERVER_NAME"] == "0.0.0.0"

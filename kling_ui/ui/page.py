@@ -188,7 +188,7 @@ class Page:
 
     def _wire_stage(self) -> None:
         chosen, acts, selected = self.chosen, self.actions, "() => [kling.selected()]"
-        answered = gr.JSON(visible=False)
+        answered = gr.Number(visible=False)
         self.feed.show(
             acts.show, None, [self.stage.gallery, answered], trigger_mode="multiple", **QUIET
         ).success(None, answered, None, js="(question) => kling.showed(question)", **QUIET)
