@@ -81,7 +81,7 @@ ACTIONS = {
               "redirect", "failed", "not_found", "expired"},
     "edit": {"1103", "1200", "1201", "1203", "1300", "1301", "refused", "risk_control",
              "bad_picture", "reference_gone", "above_limit", "cancelled"},
-    "look": {"5000", "5001", "5002", "no_answer", "interrupted", "salvaged", "unexpected",
+    "look": {"5000", "5001", "5002", "no_answer", "interrupted", "salvaged", "restored", "unexpected",
              "forgotten"},
     "release": {"held"},
     "": {"1302", "1303", "unreachable", "no_pictures", "some_missing", "fetching",

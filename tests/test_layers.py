@@ -18,7 +18,7 @@ LAYERS = (  # a module knows the lines above its own and nothing beside it
     ("studio",),
     ("web",),
     ("ui",),
-    ("app",),
+    ("app", "backup"),
 )
 TEXT_ONLY = {"settings", "errors", "catalog", "addresses"}
 OWNERS = {  # every library from elsewhere; numpy comes with Gradio
@@ -30,7 +30,7 @@ OWNERS = {  # every library from elsewhere; numpy comes with Gradio
     "PIL": {"pictures", "simulator"},
     "numpy": {"pictures", "simulator"},
     "jwt": {"client", "simulator"},
-    "filelock": {"app"},
+    "filelock": {"app", "backup"},
     "dotenv": {"settings"},
 }
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "core", "manager", "misc"}

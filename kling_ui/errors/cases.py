@@ -181,6 +181,15 @@ CASES: dict[str, Case] = {
         "look",
         "maybe",
     ),
+    "restored": Case(
+        Text("Kling may have accepted this", "可灵可能已受理"),
+        Text(
+            "It waited when the backup was made, and may have been sent since: we keep looking.",
+            "备份时此任务仍在等待，之后可能已经发送：我们会继续查询。",
+        ),
+        "look",
+        "maybe",
+    ),
     "failed": Case(
         Text("Kling could not make it", "可灵生成失败"),
         Text("Change the prompt or simply try again.", "请修改提示词，或直接重试。"),

@@ -21,11 +21,11 @@ AFTERWARDS = """
         SELECT id, 'unconfirmed', :now FROM task
         WHERE deleted = 0 AND state IN ('queued', 'sending');
     UPDATE task SET
-        "case" = CASE state WHEN 'queued' THEN 'salvaged' ELSE 'interrupted' END,
+        "case" = CASE state WHEN 'queued' THEN 'restored' ELSE 'interrupted' END,
         detail = '', state = 'unconfirmed', state_since = :now
         WHERE deleted = 0 AND state IN ('queued', 'sending');
     UPDATE task SET resubmitted = 1 WHERE deleted = 0 AND state = 'unconfirmed';
-    DELETE FROM learned WHERE name = 'swept';
+    DELETE FROM learned WHERE name = 'swept' OR name LIKE 'swept %';
     UPDATE mark SET value = lower(hex(randomblob(8)));
 """
 BEHAVES = "SELECT 1 FROM sqlite_schema WHERE type IN ('trigger', 'view')"

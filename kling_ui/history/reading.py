@@ -153,7 +153,7 @@ class Reader:
             "SELECT json_extract(request, '$.image') AS image FROM task"
             " WHERE deleted=0 AND json_valid(request)"
         )
-        return {row["image"] for row in rows if row["image"]}
+        return {row["image"] for row in rows if isinstance(row["image"], str)}
 
     def reference_in_use(self, image: str) -> bool:
         """Whether a task that is not deleted was asked with this `image` value."""
