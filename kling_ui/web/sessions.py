@@ -1,11 +1,12 @@
 """Gradio's sessions, each for whoever began it.
 
-Gradio sends what a queued call brings to whoever names its session, and once only. The name is the
-client's own, and stands in addresses that proxies write down."""
+Gradio sends what a queued call brings to whoever names its session, or the call itself, and once
+only. The name is the client's own, and stands in addresses that proxies write down."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections import OrderedDict
 
 from starlette.datastructures import QueryParams
@@ -14,28 +15,39 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .owner import owner_of_scope
 
-MOST = 20_000  # sessions that are remembered
-_BEGUN_BY = ("/gradio_api/queue/join", "/gradio_api/run/predict")
-_HEARD_BY = "/gradio_api/queue/data"
-_KEPT_BY = "/gradio_api/heartbeat/"
+LARGEST = 1024  # bytes of an answer that names a call
+MOST = 20_000  # sessions and calls that are remembered
+_BEGUN = re.compile(r"/gradio_api/(queue/join|run/predict|call/\w+)")  # named in the body
+_HEARD = "/gradio_api/queue/data"  # named in the query
+_KEPT = re.compile(r"/gradio_api/heartbeat/([^/]+)")
+_CALLED = re.compile(r"/gradio_api/call/\w+/([^/]+)")
 
 
 class Sessions:
-    """Whoever names a session first has it."""
+    """Whoever names a session first has it; a call is for whoever made it."""
 
     def __init__(self) -> None:
         self._owners: OrderedDict[str, str] = OrderedDict()
 
     def around(self, app: ASGIApp) -> ASGIApp:
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] == "http":
-                name, receive = await _named(scope, receive)
-                if name and not self._has(name, owner_of_scope(scope)):
-                    await PlainTextResponse("Not found", 404)(scope, receive, send)
-                    return
-            await app(scope, receive, send)
+            if scope["type"] != "http":
+                await app(scope, receive, send)
+                return
+            owner, path = owner_of_scope(scope), scope["path"].rstrip("/")
+            name, receive = await _named(scope, path, receive)
+            if not self._may(path, name, owner):
+                await PlainTextResponse("Not found", 404)(scope, receive, send)
+            else:
+                begins = _BEGUN.fullmatch(path)
+                await app(scope, receive, self._heard(owner, send) if begins else send)
 
         return serve
+
+    def _may(self, path: str, session: str, owner: str) -> bool:
+        if called := _CALLED.fullmatch(path):
+            return self._owners.get(called[1]) == owner
+        return not session or self._has(session, owner)
 
     def _has(self, name: str, owner: str) -> bool:
         found = self._owners.setdefault(name, owner)
@@ -44,19 +56,32 @@ class Sessions:
             self._owners.popitem(last=False)
         return found == owner
 
+    def _heard(self, owner: str, send: Send) -> Send:
+        """`send`, remembering whose the call is that an answer names."""
+        body = bytearray()
 
-async def _named(scope: Scope, receive: Receive) -> tuple[str, Receive]:
+        async def sent(message: Message) -> None:
+            body.extend(message.get("body", b"")[: LARGEST - len(body)])
+            whole = message["type"] == "http.response.body" and not message.get("more_body")
+            if whole and (call := _text(bytes(body), "event_id")):
+                self._has(call, owner)
+            await send(message)
+
+        return sent
+
+
+async def _named(scope: Scope, path: str, receive: Receive) -> tuple[str, Receive]:
     """The session that a request names, empty where it names none; and the request's body as it
     has yet to be read."""
-    path = scope["path"].rstrip("/")
-    if path == _HEARD_BY:
+    if path == _HEARD:
         return QueryParams(scope["query_string"]).get("session_hash", ""), receive
-    if path.startswith(_KEPT_BY):
-        return path.removeprefix(_KEPT_BY), receive
-    if path not in _BEGUN_BY or scope["method"] != "POST":
+    if kept := _KEPT.fullmatch(path):
+        return kept[1], receive
+    if scope["method"] != "POST" or not _BEGUN.fullmatch(path):
         return "", receive
     messages = await _all(receive)
-    return _from_body(b"".join(one.get("body", b"") for one in messages)), _again(messages, receive)
+    body = b"".join(one.get("body", b"") for one in messages)
+    return _text(body, "session_hash"), _again(messages, receive)
 
 
 async def _all(receive: Receive) -> list[Message]:
@@ -75,10 +100,11 @@ def _again(messages: list[Message], receive: Receive) -> Receive:
     return received
 
 
-def _from_body(body: bytes) -> str:
+def _text(body: bytes, name: str) -> str:
+    """What a JSON object has under a name, where that is a text."""
     try:
-        asked = json.loads(body)
+        told = json.loads(body)
     except (ValueError, RecursionError):
         return ""
-    name = asked.get("session_hash") if isinstance(asked, dict) else ""
-    return name if isinstance(name, str) else ""
+    found = told.get(name) if isinstance(told, dict) else ""
+    return found if isinstance(found, str) else ""
