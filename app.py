@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -168,7 +169,7 @@ def launch(settings: Settings, studio: Studio) -> None:
     uploads = Uploads(settings.data_dir / "uploads")
     login = Login(settings.password.reveal()) if settings.password else None
     guard = Guard(
-        Hosts([*settings.allowed_hosts, settings.server_name]),
+        Hosts([*settings.allowed_hosts, settings.server_name], called=settings.callback_host),
         uploads,
         login=login,
         space=space,
@@ -235,6 +236,8 @@ def write_no_secret(settings: Settings) -> Redactor:
 
 
 def main() -> None:
+    # until it serves: as a container's first process it would not hear it otherwise
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     settings = Settings.load()
     redactor = write_no_secret(settings)
     if settings.refusal:

@@ -19,6 +19,7 @@ from kling_ui.settings import (
     DEFAULT_MODEL,
     GLOBAL_URL,
     HALF_PAIR,
+    NAMED_TO_ALL,
     NO_BUDGET,
     NO_PASSWORD,
     OPEN_TO_ALL,
@@ -388,6 +389,17 @@ def test_a_lan_wants_a_password_and_says_how() -> None:
 def test_who_opens_a_local_program_to_others_is_told() -> None:
     settings = of(GRADIO_SERVER_NAME="0.0.0.0", KLING_UI_MODE="local")
     assert settings.notices == (OPEN_TO_ALL.fill(address="0.0.0.0"),)
+
+
+def test_a_public_name_opens_no_local_program() -> None:
+    """Kling calls back under it; whoever else comes that way is not the operator."""
+    url = {"KLING_UI_PUBLIC_URL": "https://art.example/x"}
+    assert (of(**url).allowed_hosts, of(**url).callback_host) == ((), "art.example")
+    assert of(**url, KLING_UI_PASSWORD="x").allowed_hosts == ("art.example",)
+    assert of(**url, KLING_UI_MODE="space").allowed_hosts == ("art.example",)
+    named = of(KLING_UI_ALLOWED_HOSTS="art.example")
+    assert named.notices == (NAMED_TO_ALL.fill(name="art.example"),)
+    assert of(KLING_UI_ALLOWED_HOSTS="art.example", KLING_UI_PASSWORD="x").notices == ()
 
 
 def test_names_under_which_it_is_reached() -> None:

@@ -79,6 +79,12 @@ OPEN_TO_ALL = Text(
     "KLING_UI_MODE=local，但监听地址为 {address}："
     "任何能访问该地址的人都可以像您一样使用，无需密码。",
 )
+NAMED_TO_ALL = Text(
+    "The page answers under the name {name}: whoever reaches it there uses it as you do. Set "
+    "KLING_UI_PASSWORD, or KLING_UI_MODE=space for a page that is everybody's.",
+    "页面会响应主机名 {name}：任何能由此访问的人都可以像您一样使用。请设置 KLING_UI_PASSWORD；"
+    "如需公开页面，请设置 KLING_UI_MODE=space。",
+)
 NO_BUDGET = Text(
     "Visitors may spend this key, and KLING_UI_DAILY_BUDGET sets no limit to all of them together.",
     "访客可以使用此密钥，但未设置 KLING_UI_DAILY_BUDGET，所有访客的总花费没有上限。",
@@ -138,7 +144,7 @@ class Settings:
             mode=mode,
             server_name=given.get("GRADIO_SERVER_NAME", "127.0.0.1"),
             password=Secret(given.get("KLING_UI_PASSWORD", "")),
-            allowed_hosts=_allowed_hosts(given),
+            allowed_hosts=_allowed_hosts(given, mode),
             hosted="SPACE_ID" in given,
             forgets="SPACE_ID" in given and not data_dir.is_relative_to(PERSISTENT),
             share_key=switch(given.get("KLING_UI_SHARE_KEY", "")),
@@ -165,6 +171,11 @@ class Settings:
         """All that must not appear anywhere."""
         own = (self.api_key, self.secret_key, self.webhook_secret, self.password)
         return tuple(secret for secret in own if secret)
+
+    @property
+    def callback_host(self) -> str:
+        """The name under which Kling reaches this program; empty where it does not."""
+        return urlsplit(self.public_url).hostname or ""
 
     @property
     def refusal(self) -> Text | None:
@@ -218,10 +229,12 @@ def _private(env: Mapping[str, str]) -> bool:
     return is_loopback(env.get("GRADIO_SERVER_NAME", "127.0.0.1"))
 
 
-def _allowed_hosts(env: Mapping[str, str]) -> tuple[str, ...]:
-    """Those named, and those it says of itself that it is reached under."""
+def _allowed_hosts(env: Mapping[str, str], mode: Mode) -> tuple[str, ...]:
+    """Those named, and those it says of itself that it is reached under. A local program that
+    Kling calls back is not therefore everybody's."""
     space = env.get("SPACE_HOST", "") if "SPACE_ID" in env else ""
-    return hosts(f"{env.get('KLING_UI_ALLOWED_HOSTS', '')} {space} {_public_url(env)}")
+    public = "" if mode == "local" and "KLING_UI_PASSWORD" not in env else _public_url(env)
+    return hosts(f"{env.get('KLING_UI_ALLOWED_HOSTS', '')} {space} {public}")
 
 
 def _broken(env: Mapping[str, str], name: str) -> bool:
@@ -244,8 +257,11 @@ def _public_url(env: Mapping[str, str]) -> str:
 def _notices(env: Mapping[str, str], mode: Mode) -> Iterator[Text]:
     if env.get("KLING_UI_MODE", mode).lower() != mode:
         yield BROKEN_MODE.fill(mode=mode)
-    if mode == "local" and not _private(env):
-        yield OPEN_TO_ALL.fill(address=env["GRADIO_SERVER_NAME"])
+    if mode == "local" and "KLING_UI_PASSWORD" not in env:
+        if not _private(env):
+            yield OPEN_TO_ALL.fill(address=env["GRADIO_SERVER_NAME"])
+        if named := hosts(env.get("KLING_UI_ALLOWED_HOSTS", "")):
+            yield NAMED_TO_ALL.fill(name=named[0])
     if mode == "space" and switch(env.get("KLING_UI_SHARE_KEY", "")) and BUDGET not in env:
         yield NO_BUDGET
     if "KLING_UI_PUBLIC_URL" in env and not _public_url(env):

@@ -84,6 +84,11 @@ class Sender:
             if self._flying:
                 await asyncio.wait(self._flying.values(), timeout=LAST_MOMENT)
 
+    def abandon(self) -> None:
+        """What is still unanswered will only be looked for, after the next start."""
+        for turn in self._flying.values():
+            turn.cancel()
+
     async def settled(self) -> None:
         """Every create that is on the wire has been answered, or never will be."""
         await asyncio.gather(*self._flying.values(), return_exceptions=True)

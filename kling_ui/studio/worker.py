@@ -155,6 +155,8 @@ class Worker:
             alive.cancel()
             closing = (desk.close() for desk in self._desks.values())
             await asyncio.gather(alive, *closing, return_exceptions=True)
+            for desk in self._desks.values():
+                desk.sender.abandon()
 
     async def _stay_alive(self) -> None:
         """A file whose age tells the next run how long the program was stopped."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import threading
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ from ..text import Text
 from .page import Page
 
 LARGEST_UPLOAD = "64mb"  # our own check speaks long before, in both languages
-LAST_MOMENT = 3  # seconds for open connections when the program stops
+LAST_MOMENT = 1  # seconds for open connections when the program stops; the worker's come after
 WHO = Text(
     "Kling Image Studio. Any user name will do; the password is the one that whoever started the "
     "program set with KLING_UI_PASSWORD.",
@@ -34,6 +35,7 @@ def serve(
     blocks = page.blocks
     blocks.queue(max_size=256, default_concurrency_limit=None, api_open=False)
     blocks._queue.sleep_when_free = QUEUE_REST
+    stop = _stop_signal()
     app, url, _ = blocks.launch(
         prevent_thread_lock=True,
         quiet=True,
@@ -55,15 +57,18 @@ def serve(
     if app is None:  # `gradio app.py` runs this file again when it changes
         return
     print(f"Kling Image Studio is ready: {url}", flush=True)
-    _wait_for_signal()
+    while not stop.wait(0.2):
+        pass
     closing()
     blocks.server.config.timeout_graceful_shutdown = LAST_MOMENT
     blocks.close(verbose=False)
+    gc.freeze()  # else leaving looks through all of it once more, for half a second
 
 
-def _wait_for_signal() -> None:
+def _stop_signal() -> threading.Event:
+    """Set by SIGTERM or SIGINT, from before the first request on."""
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    while not stop.wait(0.2):
-        pass
+    if threading.current_thread() is threading.main_thread():  # `gradio app.py` runs it in another
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+    return stop

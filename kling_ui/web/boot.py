@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import re
 import secrets
 from asyncio import to_thread
 from collections.abc import Callable, Mapping
@@ -19,6 +20,8 @@ from ..text import Lang
 from .guard import KNOWN, page_policy
 from .language import language
 from .owner import owner_of
+
+_API_INFO = re.compile(rb"(window\.gradio_api_info = )\{.*?\}(;</script>)", re.DOTALL)
 
 
 class Boot:
@@ -63,7 +66,8 @@ class Boot:
                 request = Request(scope)
                 tag = self._tag(request)
                 packed = "gzip" in request.headers.get("accept-encoding", "")
-                page = _Page(tag, send, packed=packed, ancestors=self._ancestors)
+                known = scope.get(KNOWN, True)
+                page = _Page(tag, send, packed=packed, known=known, ancestors=self._ancestors)
                 await app(scope, receive, page.send)
 
         return serve
@@ -80,8 +84,11 @@ class _Page:
     with a policy that knows its scripts; `packed`, because Gradio packs only what has a file's
     name, and its page has 200 kB."""
 
-    def __init__(self, tag: bytes, send: Send, *, packed: bool, ancestors: str) -> None:
-        self._tag, self._send, self._packed, self._ancestors = tag, send, packed, ancestors
+    def __init__(
+        self, tag: bytes, send: Send, *, packed: bool, known: bool, ancestors: str
+    ) -> None:
+        self._tag, self._send, self._known = tag, send, known
+        self._packed, self._ancestors = packed, ancestors
         self._start: Message | None = None
         self._body = b""
 
@@ -98,6 +105,8 @@ class _Page:
     async def _finish(self) -> None:
         assert self._start is not None
         nonce = secrets.token_urlsafe(16)
+        if not self._known:  # what scripts may ask is for who may
+            self._body = _API_INFO.sub(rb"\1{}\2", self._body)
         body = self._body.replace(b"<head>", b"<head>" + self._tag, 1)
         body = body.replace(b"<script", f'<script nonce="{nonce}"'.encode())
         headers = MutableHeaders(scope=self._start)

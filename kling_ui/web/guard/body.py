@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive
@@ -20,6 +21,19 @@ def said_size(headers: Headers) -> int:
     """Bytes, as the caller says; 0 where it says nothing that can be read."""
     word = headers.get("content-length", "")
     return int(word) if word.isascii() and word.isdigit() else 0
+
+
+async def drained(receive: Receive, *, largest: int, patience: float) -> None:
+    """Reads what comes in and throws it away: an answer before all of it is there would break the
+    connection, and a proxy would tell of a broken gateway instead."""
+    came = 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(patience):
+            while came <= largest:
+                message = await receive()
+                came += len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
 
 
 def limited(receive: Receive, *, largest: int, patience: float) -> Receive:

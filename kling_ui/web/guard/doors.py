@@ -20,7 +20,8 @@ FOR = Literal["all", "known"]  # whether a caller must have logged in, where the
 class Door:
     """`largest`: bytes that may come in; `patience`: seconds for them to arrive; `counted`: how
     many of the asks that a caller may make it costs; `held`: the connection stays open; `file`:
-    what comes in is kept."""
+    what comes in is kept; `led`: a link of another site may lead here; `called`:
+    by Kling."""
 
     methods: frozenset[str]
     path: re.Pattern[str]
@@ -30,6 +31,8 @@ class Door:
     counted: float = 0.0
     held: bool = False
     file: bool = False
+    led: bool = True
+    called: bool = False
 
     def leads(self, method: str, path: str) -> bool:
         return method in self.methods and self.path.fullmatch(path) is not None
@@ -44,11 +47,11 @@ _NAME = r"[A-Za-z0-9_-]{1,64}"
 DOORS = (
     # the page itself; its own question whether somebody logged in comes with it
     _door("GET HEAD", "/", to="all"),
-    _door("GET HEAD", r"/(assets|static|svelte)/[\w./@+-]+", to="all"),
+    _door("GET HEAD", r"/(assets|static)/[\w./@+-]+", to="all"),
     _door("GET HEAD", r"/(theme\.css|favicon\.ico|robots\.txt|manifest\.json)", to="all"),
     _door("GET HEAD", r"/pwa_icon(/\d{1,4})?", to="all"),
     _door("POST", "/login/?", to="all", largest=4 * KILO),
-    _door("GET", "/logout", to="all"),
+    _door("GET", "/logout", to="all", led=False),
     _door("GET", f"{_API}/(theme\\.css|startup-events|app_id)/?", to="all"),
     # what pages and scripts use
     _door("GET", "/config/?"),
@@ -62,7 +65,7 @@ DOORS = (
     _door("POST", f"{_API}/upload/?", largest=UPLOAD, patience=300.0, counted=20, file=True),
     _door("GET HEAD", rf"{_API}/file=(?!https?:)[^\x00-\x1f\\]+"),
     # ours
-    _door("POST", rf"{_OURS}/callbacks/[^/]+/[^/]+", to="all", largest=64 * KILO),
+    _door("POST", rf"{_OURS}/callbacks/[^/]+/[^/]+", to="all", largest=64 * KILO, called=True),
     _door("GET HEAD", rf"{_OURS}/(assets/[\w./-]+|placeholder/\d{{1,4}}x\d{{1,4}})"),
     _door("GET HEAD", rf"{_OURS}/pictures/\w+(/\d+)?"),
     _door("GET", rf"{_OURS}/events", counted=1, held=True),
@@ -81,5 +84,5 @@ def door_to(method: str, path: str, query: bytes) -> Door | None:
 
 
 def _unwanted(path: str, query: Mapping[str, list[str]]) -> bool:
-    """A page with what somebody else typed in it, or the list of runs."""
-    return path == "/" and "deep_link" in query
+    """A page with what somebody else typed in it, or another one than there is."""
+    return path == "/" and not {"deep_link", "page"}.isdisjoint(query)

@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ...text import Text
 from ..language import language
 from ..owner import CALLER, cookie_of
-from .body import TooLarge, TooSlow, limited, said_size
-from .doors import Door, door_to
+from .body import TooLarge, TooSlow, drained, limited, said_size
+from .doors import UPLOAD, Door, door_to
 from .headers import with_headers
 from .hosts import Hosts
 from .login import Login
@@ -46,6 +46,7 @@ TOO_OFTEN = Text("Busy: too many requests. Wait a moment.", "请求过于频繁�
 BROKE = Text("Something went wrong here.", "这里出现了问题。")
 NO_ROOM = Text("There is no room for another file now.", "当前没有空间存放更多文件。")
 LOG_IN = Text("Log in first.", "请先登录。")
+FILES = "/gradio_api/file="
 KNOWN = "kling_known"  # whether the caller has logged in, where that is asked for
 
 
@@ -86,9 +87,11 @@ class Guard:
         known = self._login is None or self._login.known(scope)
         refusal = self._refusal(scope, headers, door, known=known)
         if refusal or door is None:
+            await drained(receive, largest=UPLOAD, patience=2.0)
             await (refusal or _refuse(scope, 404, NOTHING_HERE))(scope, receive, send)
             return
         if door.file and not await self._uploads.room():
+            await drained(receive, largest=UPLOAD, patience=2.0)
             await _refuse(scope, 507, NO_ROOM)(scope, receive, send)
             return
         inner = {
@@ -109,10 +112,11 @@ class Guard:
         self, scope: Scope, headers: Headers, door: Door | None, *, known: bool
     ) -> Response | None:
         """None where the request may go on."""
-        if not self._hosts.known(scope, headers):
+        calls = door is not None and door.called and self._hosts.known_to_kling(headers)
+        if not calls and not self._hosts.known(scope, headers):
             host = re.sub(r"[^\w.:\[\]-]", "", headers.get("host", ""))[:100]
             return _refuse(scope, 421, UNKNOWN_HOST.fill(host=host))
-        if not self._hosts.asked_from_here(scope, headers):
+        if not self._hosts.asked_from_here(scope, headers, led=door is None or door.led):
             return _refuse(scope, 403, FROM_ELSEWHERE)
         if door is None:
             return _refuse(scope, 404, NOTHING_HERE)
@@ -143,6 +147,8 @@ class Guard:
         wrong = {b"x-gradio-server"}  # Gradio would let it name the address of everything
         if not self._hosts.forwarded(headers):
             wrong.add(b"x-forwarded-host")
+        if scope["path"].startswith(FILES):
+            wrong.add(b"range")  # Gradio's answer to it would repeat the cookies that came with it
         if headers.get("x-forwarded-proto", "").split(",")[0].strip() not in ("http", "https"):
             wrong.add(b"x-forwarded-proto")
         return [(name, value) for name, value in scope["headers"] if name not in wrong]
@@ -160,7 +166,8 @@ class Guard:
 
         async with self._login.trying(caller) as tries:
             if tries is None:
-                await _refuse(scope, 429, TOO_OFTEN)(scope, receive, send)
+                late = _refuse(scope, 429, TOO_OFTEN, **{"retry-after": "15"})
+                await late(scope, receive, send)
                 return
             await _within(app, scope, receive, judged, door)
             self._login.judge(tries, status)

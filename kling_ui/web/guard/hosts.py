@@ -18,9 +18,11 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 class Hosts:
     """`names` are those that the operator allows beside this machine's own. A name that anybody
-    could make up, and let point here, is none of them: no page of theirs can then read ours."""
+    could make up, and let point here, is none of them: no page of theirs can then read ours. Under
+    the name `called` Kling calls back."""
 
-    def __init__(self, names: Iterable[str] = ()) -> None:
+    def __init__(self, names: Iterable[str] = (), *, called: str = "") -> None:
+        self._called = called.lower()
         self._names = {*LOOPBACK, *(name.lower() for name in names)} - {"0.0.0.0", "::"}
 
     def known(self, scope: Scope, headers: Headers) -> bool:
@@ -29,20 +31,23 @@ class Hosts:
         server = scope.get("server") or ("", 0)
         return name in self._names or (name == server[0] and ":" not in name and bool(name))
 
+    def known_to_kling(self, headers: Headers) -> bool:
+        return bool(self._called) and hostname(headers.get("host", "")) == self._called
+
     def forwarded(self, headers: Headers) -> str:
         """The host that a proxy says it was asked for; empty where that is none of ours."""
         host = headers.get("x-forwarded-host", "").split(",")[0].strip()
         return host if hostname(host) in self._names else ""
 
-    def asked_from_here(self, scope: Scope, headers: Headers) -> bool:
+    def asked_from_here(self, scope: Scope, headers: Headers, *, led: bool = True) -> bool:
         """Whether a page of ours asks, or a script. A browser tells of another one's by `Origin`
-        or `Sec-Fetch-Site`; what another page may do is lead here."""
+        or `Sec-Fetch-Site`; what another page may do is lead here, where that is `led`."""
         origin = headers.get("origin")
         if origin is not None and _place(origin) not in self._own(headers, origin):
             return False
         site = headers.get("sec-fetch-site", "none")
         leads = headers.get("sec-fetch-mode") == "navigate" and scope["method"] in SAFE
-        return site in HERE or leads
+        return site in HERE or (leads and led)
 
     def _own(self, headers: Headers, origin: str) -> set[tuple[str, int]]:
         scheme = origin.partition("://")[0]
