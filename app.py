@@ -53,14 +53,14 @@ def demo_account(folder: Path) -> Account:
 
 
 def live_account(
-    settings: Settings, auth: httpx.Auth | None, key: str, secret: bytes, closed: Callable[[], None]
+    settings: Settings, auth: httpx.Auth | None, key: str, secret: bytes, **more: Any
 ) -> Account:
-    """The API that the settings name, paid with `key`."""
+    """The API that the settings name, paid with `key`; `more` are other fields of `Account`."""
     client = KlingClient(base_url=settings.base_url, auth=auth)
     private = settings.allow_private_hosts or settings.loopback_api
     name = account_name(settings.base_url, key, secret=secret)
     downloader = Downloader(allow_private=private)
-    return Account(name, settings.base_url, client, downloader, closed=closed)
+    return Account(name, settings.base_url, client, downloader, **more)
 
 
 def connection(
@@ -73,7 +73,9 @@ def connection(
     def connect(key: Secret) -> Account:
         redactor.learn(key)
         forget = partial(redactor.forget, key)
-        return live_account(settings, BearerAuth(key), key.reveal(), secret, forget)
+        # an access key is no secret: who knows it has not the account that is named after it
+        named = f"key {key.reveal()}" if key == settings.access_key else key.reveal()
+        return live_account(settings, BearerAuth(key), named, secret, closed=forget)
 
     return connect
 
@@ -101,7 +103,7 @@ def open_studio(settings: Settings, prices: Prices, redactor: Redactor) -> Studi
     visitors_may = settings.mode != "space" or settings.share_key
     if settings.live and not blocked:
         key = (settings.api_key or settings.access_key).reveal()
-        live = live_account(settings, auth_of(settings), key, secret, lambda: None)
+        live = live_account(settings, auth_of(settings), key, secret, sends=visitors_may)
         accounts[live.name] = live  # what was sent with it is finished, whoever may use it now
         account = live if visitors_may else demo
     return Studio(

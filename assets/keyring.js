@@ -12,6 +12,7 @@ const keyring = (() => {
     if (!found) return say("account_unheard");
     if (!found.problem) {
       kling.stored.set(KEPT, keep ? key : "");
+      kling.stored.set("brought", `${run} ${Date.now()}`);
       location.reload(); // prices and words are others with a key
     }
     return found.problem;
@@ -24,12 +25,28 @@ const keyring = (() => {
     return Boolean(answer?.ok);
   }
 
-  // The studio forgets it when it is started anew; then it is brought again, once.
-  const kept = kling.stored.get(KEPT);
-  if (kept && !kling.own_key && kling.takes_keys && kling.tab.get("brought") !== kling.page) {
-    kling.tab.set("brought", kling.page);
-    bring(kept, true);
+  // The studio forgets it when it is started anew, or a while after its last use; then it is brought
+  // again, once: whoever forgets it elsewhere means it.
+  const A_WHILE = 12 * 3600e3; // milliseconds
+  let run = "";
+  function heard(which) { // of the stream: which run of the program this is
+    if (!which || which === run) return;
+    run = which;
+    const kept = kling.stored.get(KEPT);
+    if (!kept || !kling.takes_keys) return;
+    const [last, at] = (kling.stored.get("brought") || " ").split(" ");
+    if (kling.own_key || (last === run && Date.now() - at < A_WHILE)) return;
+    again(kept, 2000);
   }
-  if (kling.own_key) kling.tab.set("brought", "");
-  return { bring, forget, tell() {} };
+
+  async function again(kept, pause) {
+    kling.stored.set("brought", `${run} ${Date.now()}`);
+    const why = await bring(kept, true);
+    if (!why) return;
+    if (why !== say("busy") && why !== say("account_unheard")) kling.stored.set(KEPT, "");
+    else if (pause < 120e3) return setTimeout(() => again(kept, 4 * pause), pause);
+    kling.banner = { kind: "error", text: `${say("key_kept")} ${why}`, add: "key" };
+    drawBanner();
+  }
+  return { bring, forget, heard, tell() {} };
 })();

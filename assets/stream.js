@@ -60,6 +60,7 @@ function outdated({ page }) { // the program was started anew, or a key was adde
 
 function hear(name, id, message) {
   if (outdated(message)) return;
+  keyring.heard(message.run);
   last = id;
   heard = true;
   skew = message.now - Date.now() / 1000;

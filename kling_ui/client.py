@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Self, TypeAlias
 from urllib.parse import quote
 
@@ -88,6 +89,7 @@ class KlingClient:
             headers=_HEADERS,
             follow_redirects=False,
             trust_env=False,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # keeps none
         )
 
     async def create(self, payload: Mapping[str, Any]) -> Answer:
@@ -127,6 +129,10 @@ class KlingClient:
             params={"pageNum": page, "pageSize": size},
         )
         return _answers(data, request_id)
+
+    def signs_with(self, text: str) -> bool:
+        """Whether `text` is the key that it signs with, or a part of it."""
+        return isinstance(self._auth, BearerAuth | JwtAuth) and Secret(text) in self._auth.secrets
 
     async def aclose(self) -> None:
         await self._asking.aclose()
@@ -181,6 +187,7 @@ class BearerAuth(httpx.Auth):
 
     def __init__(self, key: Secret) -> None:
         self._key = key
+        self.secrets = (key,)
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         if not self._key.sendable:  # httpx would quote it in the error, or send it as UTF-8
@@ -197,6 +204,7 @@ class JwtAuth(httpx.Auth):
         self, access: Secret, secret: Secret, *, clock: Callable[[], float] = time.time
     ) -> None:
         self._access, self._secret, self._clock = access, secret, clock
+        self.secrets = (access, secret)
         self._offset = 0.0
         self._token, self._expires = Secret(), 0.0
 
@@ -271,13 +279,14 @@ async def _send(
 
 
 def _without(key: bytes, body: bytes) -> bytes:
-    """Stars for the key, also where JSON spells some of its characters as escapes."""
+    """Stars for the key, also where some of its characters are spelled as in JSON or an address."""
     if len(key) < 8:
         return body
     body = body.replace(key, b"***")
-    if b"\\" not in body:
+    if b"\\" not in body and b"%" not in body:
         return body
-    spelled = (rb"(?:\\?%b|\\u00(?i:%02x))" % (re.escape(bytes([one])), one) for one in key)
+    ways = rb"(?:\\?%b|\\u00(?i:%02x)|%%(?i:%02x))"
+    spelled = (ways % (re.escape(bytes([one])), one, one) for one in key)
     return re.sub(b"".join(spelled), b"***", body)
 
 

@@ -78,7 +78,8 @@ def test_every_case_says_what_happened_what_it_cost_and_what_to_do(name: str, ca
 
 ACTIONS = {
     "again": {"1000", "1001", "1002", "1003", "1004", "1100", "1101", "1102", "1202", "1304",
-              "redirect", "failed", "not_found", "expired"},
+              "redirect", "failed", "not_found", "expired",
+              "not_shared"},
     "edit": {"1103", "1200", "1201", "1203", "1300", "1301", "refused", "risk_control",
              "bad_picture", "reference_gone", "above_limit", "cancelled"},
     "look": {"5000", "5001", "5002", "no_answer", "interrupted", "salvaged", "restored",

@@ -181,6 +181,14 @@ CASES: dict[str, Case] = {
         "look",
         "maybe",
     ),
+    "not_shared": Case(
+        Text("This studio's key is not shared any more", "本站密钥不再共享"),
+        Text(
+            "Add your own key under Settings and generate again.",
+            "请在“设置”中添加您自己的密钥，然后重新生成。",
+        ),
+        "again",
+    ),
     "restored": Case(
         Text("Kling may have accepted this", "可灵可能已受理"),
         Text(

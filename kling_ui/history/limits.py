@@ -18,7 +18,8 @@ Limit = Literal["pictures", "neighbours", "money", "unpriced", "open", "waiting"
 class Limits:
     """None is no limit. A day begins at `since` (Unix seconds): `pictures` for each owner,
     `neighbours` for all who come from one address, `money` for the account in the price's currency.
-    Under way at a time: `open` tasks of one owner, `waiting` tasks of everybody."""
+    Under way at a time: `open` tasks of one owner, `waiting` tasks of everybody
+    on the account."""
 
     since: float
     pictures: float | None = None
@@ -51,7 +52,7 @@ def question(account: str, since: float, **only: str) -> tuple[str, tuple[Any, .
     sql = (
         "SELECT coalesce(sum(n), 0) AS pictures, coalesce(sum(estimate), 0) AS money"
         f" FROM task WHERE account=? AND created>=?{where} AND state NOT IN ({marks(FREE)})"
-        " AND NOT (state=? AND remote_pictures='[]')"
+        " AND NOT (state=? AND remote_pictures='[]' AND \"case\"!='no_pictures')"
     )
     return sql, (account, since, *only.values(), *FREE, State.FAILED)
 
@@ -86,7 +87,8 @@ def hold(
             raise OverLimit("unpriced")
         _within("money", limits.money, spent().money, money)
     _within("open", limits.open, _count(db, OPEN, "AND owner=?", owner), 0)
-    _within("waiting", limits.waiting, _count(db, [State.QUEUED], ""), 0)
+    moving = "AND account=? AND \"case\"!='held'"  # what cannot be sent is in nobody's way
+    _within("waiting", limits.waiting, _count(db, [State.QUEUED], moving, account), 0)
 
 
 def _within(limit: Limit, most: float | None, now: float, new: float) -> None:

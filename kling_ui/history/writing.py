@@ -20,6 +20,9 @@ from .trouble import DiskTrouble
 UNCLAIMED = "~"  # begins the owner of a task found at Kling whose owner is not known
 
 
+MADE = '[{"url": ""}]'  # that Kling made pictures, and not where
+
+
 class MovedOn(Exception):
     """The task that another was to be sent for is on its way itself."""
 
@@ -202,7 +205,8 @@ class Writer(Browser):
                 return None
             db.execute("DELETE FROM picture WHERE task_id=?", (task_id,))
             blank = {
-                **{"request": "{}", "detail": "", "remote_pictures": "[]"},
+                **{"request": "{}", "detail": ""},
+                "remote_pictures": MADE if task.remote_pictures else "[]",
                 **{"reply": "", "cell": "", "comparison": ""},
             }
             _update(db, {"deleted": 1, **blank}, "id=?", (task_id,))

@@ -6,13 +6,14 @@ import re
 
 
 class Secret:
-    """A text that never shows itself: `reveal` is the only way to it."""
+    """A text that never shows itself: `reveal` is the only way to it. A key is often copied with
+    something around it; what is told `as_it_is` is left so."""
 
     __slots__ = ("_text",)
 
-    def __init__(self, text: str = "") -> None:
-        text = text.strip().strip("\"'").strip()
-        self._text = re.sub(r"(?i)^bearer\s+", "", text)
+    def __init__(self, text: str = "", *, as_it_is: bool = False) -> None:
+        trimmed = re.sub(r"(?i)^bearer\s+", "", text.strip().strip("\"'").strip())
+        self._text = text if as_it_is else trimmed
 
     def __bool__(self) -> bool:
         return bool(self._text)

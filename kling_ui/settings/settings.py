@@ -143,7 +143,7 @@ class Settings:
             allow_private_hosts=switch(given.get("KLING_UI_ALLOW_PRIVATE_HOSTS", "")),
             mode=mode,
             server_name=given.get("GRADIO_SERVER_NAME", "127.0.0.1"),
-            password=Secret(given.get("KLING_UI_PASSWORD", "")),
+            password=Secret(given.get("KLING_UI_PASSWORD", ""), as_it_is=True),
             allowed_hosts=_allowed_hosts(given, mode),
             hosted="SPACE_ID" in given,
             forgets="SPACE_ID" in given and not data_dir.is_relative_to(PERSISTENT),
@@ -169,7 +169,8 @@ class Settings:
     @property
     def secrets(self) -> tuple[Secret, ...]:
         """All that must not appear anywhere."""
-        own = (self.api_key, self.secret_key, self.webhook_secret, self.password)
+        keys = (self.api_key, self.access_key, self.secret_key)
+        own = (*keys, self.webhook_secret, self.password)
         return tuple(secret for secret in own if secret)
 
     @property
@@ -180,7 +181,8 @@ class Settings:
     @property
     def refusal(self) -> Text | None:
         """Why it must not start; None when it may."""
-        if self.mode == "lan" and not self.password:
+        open_to_others = self.mode == "lan" or (self.hosted and self.mode != "space")
+        if open_to_others and not self.password:
             return NO_PASSWORD.fill(address=self.server_name)
         return None
 
@@ -226,7 +228,7 @@ def _mode(env: Mapping[str, str]) -> Mode:
 
 
 def _private(env: Mapping[str, str]) -> bool:
-    return is_loopback(env.get("GRADIO_SERVER_NAME", "127.0.0.1"))
+    return "SPACE_ID" not in env and is_loopback(env.get("GRADIO_SERVER_NAME", "127.0.0.1"))
 
 
 def _allowed_hosts(env: Mapping[str, str], mode: Mode) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ class Account:
     client: KlingClient
     downloader: Downloader
     live: bool = True
+    sends: bool = True  # else what it has is finished, and nothing new is sent
     closed: Callable[[], None] = lambda: None  # called when nothing will use it any more
 
     @property

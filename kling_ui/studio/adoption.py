@@ -17,6 +17,10 @@ NO_ID = Text(
     "This is no task id: letters, digits and signs without spaces.",
     "这不是任务 ID：只能是字母、数字和符号，不含空格。",
 )
+A_KEY = Text(
+    "This is your API key and no task id. It was not sent.",
+    "这是您的 API 密钥，不是任务 ID，没有发送。",
+)
 NOT_THERE = Text("Kling knows no such task in this account.", "可灵的该账号中没有这个任务。")
 ALREADY_HERE = Text("This task is already in a history here.", "此任务已在本机的历史记录中。")
 _ID = re.compile(r"[\x21-\x7e]{1,256}")
@@ -35,6 +39,8 @@ async def adopt(
     bears somebody else's mark is not there for this owner. `now` is in Unix seconds."""
     if not _ID.fullmatch(remote_id):
         return NO_ID
+    if account.client.signs_with(remote_id):  # an address is written down on its way
+        return A_KEY
     try:
         answer = await account.client.get(remote_id)
     except NotFound:

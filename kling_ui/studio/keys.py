@@ -14,6 +14,7 @@ from ..text import Text
 from .accounts import Account, Accounts, Loan
 from .clock import Clock
 from .records import Records
+from .sender import LAST_MOMENT
 from .worker import Worker
 
 HOURS = 12  # after its last use a key is forgotten
@@ -83,7 +84,11 @@ class Keys:
         if self._accounts.of(owner) is not loan.account:
             await self._take_back(owner)
         self._accounts.lend(owner, loan)
-        await self._worker.open(loan.account, owner=owner)
+        try:
+            await self._worker.open(loan.account, owner=owner)
+        except BaseException:
+            await self._take_back(owner)
+            raise
         self._records.wake([owner])
 
     def _until(self) -> float:
@@ -94,11 +99,18 @@ class Keys:
         if loan := self._accounts.loan(owner):
             self._accounts.lend(owner, replace(loan, until=self._until()))
 
-    async def forget(self, owner: str) -> None:
+    async def forget(self, owner: str, *, only_overdue: bool = False) -> None:
         """Tasks that were sent with it wait until it comes again."""
         async with self._turn:
+            if only_overdue and owner not in self._accounts.overdue(self._clock.now()):
+                return  # used, or brought again, meanwhile
             await self._take_back(owner)
         self._records.wake([owner])
+
+    async def settled(self) -> None:
+        """Accounts that are being closed are given a moment to end what is on the wire."""
+        if self._closing:
+            await asyncio.wait(self._closing, timeout=LAST_MOMENT)
 
     async def _rejected(self, account: Account) -> bool:
         """Whether Kling says so; one that says nothing may accept it."""
@@ -129,4 +141,4 @@ class Keys:
         while True:
             await self._clock.sleep(OFTEN)
             for owner in self._accounts.overdue(self._clock.now()):
-                await self.forget(owner)
+                await self.forget(owner, only_overdue=True)

@@ -11,7 +11,7 @@ from typing import Any
 from ..client import IMAGES
 from ..comparison import Comparison
 from ..fields import KEPT
-from ..history import AlreadyUsed, DiskTrouble, History, MovedOn, NewTask, OverLimit
+from ..history import AlreadyUsed, DiskTrouble, History, Limits, MovedOn, NewTask, OverLimit
 from ..pictures import PictureFolder
 from ..prices import Prices
 from ..request import ImageRequest
@@ -145,7 +145,8 @@ class Studio(Shelf):
         problems = self._barred(owner) or request.problems() or self._too_much(owner, request.n)
         if problems:
             return problems
-        return await self._add([self._press(owner, caller).task(request, nonce)])
+        press = self._press(owner, caller)
+        return await self._add([press.task(request, nonce)], press.limits)
 
     async def compare(
         self, comparison: Comparison, *, owner: str, nonce: str, caller: str = ""
@@ -156,7 +157,8 @@ class Studio(Shelf):
         problems = self._barred(owner) or problems_of(comparison) or self._too_much(owner, most)
         if problems:
             return problems
-        return await self._add([*self._press(owner, caller).cells(comparison, nonce)])
+        press = self._press(owner, caller)
+        return await self._add([*press.cells(comparison, nonce)], press.limits)
 
     async def again(
         self, task_id: str, *, owner: str, nonce: str = "", caller: str = ""
@@ -177,7 +179,7 @@ class Studio(Shelf):
         press = self._press(owner, caller)
         new = press.task(request, nonce, supersedes=former.id, cell=former.cell)
         try:
-            return await self._add([new])
+            return await self._add([new], press.limits)
         except MovedOn:
             return None
 
@@ -200,12 +202,14 @@ class Studio(Shelf):
         return self.folder.reference_path(image.removeprefix(KEPT)).exists()
 
     def _press(self, owner: str, caller: str) -> Press:
+        """On the account that pays at this moment, within what is allowed on it."""
+        limits = self._allowance.limits(operators=self._spends_ours(owner))
         address = self._allowance.address(caller)
-        return Press(owner, self.account_of(owner), self.prices, address)
+        return Press(owner, self.account_of(owner), self.prices, limits, address)
 
-    async def _add(self, new: Sequence[NewTask]) -> Task | Problems:
+    async def _add(self, new: Sequence[NewTask], limits: Limits) -> Task | Problems:
         try:
-            return await asyncio.shield(self._commit(new))  # also when the caller goes away
+            return await asyncio.shield(self._commit(new, limits))  # also when the caller goes away
         except OverLimit as over:
             return {"": self._allowance.problem(over)}
         except AlreadyUsed:
@@ -213,11 +217,9 @@ class Studio(Shelf):
         except DiskTrouble:
             return {"": DISK_FULL}
 
-    async def _commit(self, new: Sequence[NewTask]) -> Task:
-        owner = new[0].owner
-        limits = self._allowance.limits(operators=self._spends_ours(owner))
+    async def _commit(self, new: Sequence[NewTask], limits: Limits) -> Task:
         tasks = await self.records.add(new, limits)
-        self.keys.used(owner)
+        self.keys.used(tasks[0].owner)
         self._worker.wake(tasks[0].account)
         return tasks[0]
 
@@ -267,7 +269,8 @@ class Studio(Shelf):
     async def release(self, task_id: str, *, owner: str) -> Task | None:
         """Send a task that was held back after a long stop."""
         task = await self.task(task_id, owner=owner)
-        if task is None or task.case != "held" or task.account not in self.accounts:
+        account = self.accounts.get(task.account) if task and task.case == "held" else None
+        if task is None or account is None or not account.sends:
             return None
         task = await self.records.note(task, case="")
         self._worker.wake(task.account)
@@ -319,6 +322,7 @@ class Studio(Shelf):
             finally:
                 expiring.cancel()
                 self.close()
+                await self.keys.settled()
 
     def close(self) -> None:
         """Let open event streams end."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..comparison import MOST_CELLS, TOO_MANY_CELLS, Comparison, Place
-from ..history import NewTask
+from ..history import Limits, NewTask
 from ..prices import Prices
 from ..request import ImageRequest
 from ..task import Cell
@@ -27,6 +27,7 @@ class Press:
     owner: str
     account: Account
     prices: Prices
+    limits: Limits
     address: str = ""  # as in `NewTask`
 
     def task(self, request: ImageRequest, nonce: str = "", **more: Any) -> NewTask:

@@ -103,10 +103,14 @@ class Worker:
         if account.name in self._desks:
             return
         desk = self._desks[account.name] = Desk(self, account, mark=mark_of(owner))
-        await desk.gateway.recall()
-        await self._resume_all({account.name}, long_stop=False)
+        try:
+            await desk.gateway.recall()
+            await self._resume_all({account.name}, long_stop=False)
+            await self._show(account.name)
+        except BaseException:
+            del self._desks[account.name]
+            raise
         desk.open()
-        await self._show(account.name)
 
     async def close(self, account: Account) -> None:
         """One that cannot be reached any more; its tasks wait. What is on the wire is answered
@@ -126,7 +130,8 @@ class Worker:
     async def no_trace(self, task: Task) -> Task | None:
         """Kling said three times over two minutes that it knows no such task."""
         words = {"case": "not_found", "detail": ""}
-        if not self._resubmit or task.resubmitted:
+        desk = self._desks.get(task.account)
+        if not self._resubmit or task.resubmitted or not (desk and desk.account.sends):
             return await self.records.note(task, **words)
         again = await self.records.move(
             task,
@@ -199,7 +204,9 @@ class Worker:
 
     async def _resume(self, task: Task, desk: Desk, *, long_stop: bool) -> None:
         if task.state is State.QUEUED:
-            if long_stop:
+            if not desk.account.sends:
+                await self.records.move(task, State.CANCELLED, case="not_shared", detail="")
+            elif long_stop:
                 await self.records.note(task, case="held")
         elif task.state is State.SENDING:
             # it may have been sent when the program stopped: only looking is allowed

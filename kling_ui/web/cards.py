@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
@@ -53,6 +54,7 @@ class Cards:
 
     def __init__(self, studio: Studio, *, page: Callable[[str], str] = lambda _: "") -> None:
         self._studio, self._turn, self._page = studio, asyncio.Lock(), page
+        self._run = secrets.token_hex(8)  # another whenever the program is started anew
         self._cards: dict[tuple[str, Lang], dict[str, Any]] = {}
         self._usual: dict[tuple[str, str], float | None] = {}
         self._summaries: dict[str, tuple[float, dict[str, Any]]] = {}
@@ -82,11 +84,11 @@ class Cards:
 
     async def beside(self, owner: str, lang: Lang, *, since: float) -> dict[str, Any]:
         """`summary`, and what everybody has to know of now, with the mark of a page that knows all
-        that this program serves to this owner."""
+        that this program serves to this owner, and of this run of the program."""
         notice = self._studio.notice
         summary = await self.summary(owner, since=since)
         text = notice.of(lang) if notice else ""
-        return {**summary, "notice": text, "page": self._page(owner)}
+        return {**summary, "notice": text, "page": self._page(owner), "run": self._run}
 
     async def _summed(self, owner: str) -> dict[str, Any]:
         found = await self._studio.summary(owner=owner)

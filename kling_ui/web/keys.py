@@ -9,9 +9,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from ..history import DiskTrouble
 from ..settings import Secret
 from ..studio import Studio
-from .account import FRESH, ordered
+from .account import FRESH, NO_ROOM, ordered
 from .language import language
 from .links import PREFIX
 from .owner import caller_of, owner_of
@@ -21,7 +22,10 @@ def key_routes(studio: Studio) -> Sequence[BaseRoute]:
     async def bring(request: Request, owner: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         given = asked.get("key")
         secret = Secret(given if isinstance(given, str) else "")
-        problem = await studio.bring_key(secret, owner=owner, caller=caller_of(request))
+        try:
+            problem = await studio.bring_key(secret, owner=owner, caller=caller_of(request))
+        except DiskTrouble:
+            problem = NO_ROOM
         return {"problem": problem.of(language(request)) if problem else ""}
 
     async def forget(request: Request) -> Response:

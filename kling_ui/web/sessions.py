@@ -13,10 +13,11 @@ from starlette.datastructures import QueryParams
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .owner import owner_of_scope
+from .owner import NOBODY, owner_of_scope
 
 LARGEST = 1024  # bytes of an answer that names a call
-MOST = 20_000  # sessions and calls that are remembered
+MOST, EACH = 100_000, 500  # sessions and calls that are remembered, in all and of one owner
+NAME = re.compile(r"[\w-]{1,64}", re.ASCII)
 _BEGUN = re.compile(r"/gradio_api/(queue/join|run/predict|call/\w+)")  # named in the body
 _HEARD = "/gradio_api/queue/data"  # named in the query
 _KEPT = re.compile(r"/gradio_api/heartbeat/([^/]+)")
@@ -28,6 +29,7 @@ class Sessions:
 
     def __init__(self) -> None:
         self._owners: OrderedDict[str, str] = OrderedDict()
+        self._names: dict[str, OrderedDict[str, None]] = {}  # by owner, the latest last
 
     def around(self, app: ASGIApp) -> ASGIApp:
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,15 +48,33 @@ class Sessions:
 
     def _may(self, path: str, session: str, owner: str) -> bool:
         if called := _CALLED.fullmatch(path):
-            return self._owners.get(called[1]) == owner
+            return self._owners.get(called[1], NOBODY) == owner
         return not session or self._has(session, owner)
 
     def _has(self, name: str, owner: str) -> bool:
-        found = self._owners.setdefault(name, owner)
+        """Whether it is this owner's, from now on if it was nobody's. Whoever names too many loses
+        their own oldest."""
+        if not NAME.fullmatch(name):
+            return False
+        if owner == NOBODY:  # has nothing that anybody could take
+            return name not in self._owners
+        if self._owners.setdefault(name, owner) != owner:
+            return False
+        own = self._names.setdefault(owner, OrderedDict())
+        own[name] = None
+        own.move_to_end(name)
         self._owners.move_to_end(name)
-        while len(self._owners) > MOST:
-            self._owners.popitem(last=False)
-        return found == owner
+        if len(own) > EACH:
+            self._drop(next(iter(own)))
+        if len(self._owners) > MOST:
+            self._drop(next(iter(self._owners)))
+        return True
+
+    def _drop(self, name: str) -> None:
+        owner = self._owners.pop(name)
+        self._names[owner].pop(name)
+        if not self._names[owner]:
+            del self._names[owner]
 
     def _heard(self, owner: str, send: Send) -> Send:
         """`send`, remembering whose the call is that an answer names."""

@@ -54,6 +54,9 @@ WORDS: dict[str, Text] = {
         "that others use.",
         "浏览器会以明文保存，并在需要时自动填入。请勿在共用设备上使用。",
     ),
+    "key_kept": Text(
+        "The key that this device remembered was not taken.", "此设备上记住的密钥未能使用。"
+    ),
     "key_forget": Text("Forget this key", "删除此密钥"),
     "add_key": Text("Add your own key", "添加您自己的密钥"),
     "busy": Text("Busy: try again in a moment.", "请求过于频繁，请稍候再试。"),

@@ -46,7 +46,7 @@ _API, _OURS = re.escape("/gradio_api"), re.escape(PREFIX)
 _NAME = r"[A-Za-z0-9_-]{1,64}"
 DOORS = (
     # the page itself; its own question whether somebody logged in comes with it
-    _door("GET HEAD", "/", to="all"),
+    _door("GET HEAD", "/", to="all", counted=2),
     _door("GET HEAD", r"/(assets|static)/[\w./@+-]+", to="all"),
     _door("GET HEAD", r"/(theme\.css|favicon\.ico|robots\.txt|manifest\.json)", to="all"),
     _door("GET HEAD", r"/pwa_icon(/\d{1,4})?", to="all"),
@@ -54,20 +54,20 @@ DOORS = (
     _door("GET", "/logout", to="all", led=False),
     _door("GET", f"{_API}/(theme\\.css|startup-events|app_id)/?", to="all"),
     # what pages and scripts use
-    _door("GET", "/config/?"),
-    _door("GET", f"{_API}/info/?"),
-    _door("GET", f"{_API}/heartbeat/{_NAME}", held=True),
-    _door("GET", f"{_API}/(queue/data|upload_progress)", held=True),
+    _door("GET", "/config/?", counted=1),
+    _door("GET", f"{_API}/info/?", counted=1),
+    _door("GET", f"{_API}/heartbeat/{_NAME}", counted=1, held=True),
+    _door("GET", f"{_API}/(queue/data|upload_progress)", counted=1, held=True),
     _door("POST", f"{_API}/queue/join/?", largest=FORM, counted=1),
     _door("POST", f"{_API}/run/predict/?", largest=FORM, counted=1),
     _door("POST", f"{_API}/call/(submit|tasks?)/?", largest=FORM, counted=1),
-    _door("GET", f"{_API}/call/(submit|tasks?)/{_NAME}", held=True),
+    _door("GET", f"{_API}/call/(submit|tasks?)/{_NAME}", counted=1, held=True),
     _door("POST", f"{_API}/upload/?", largest=UPLOAD, patience=300.0, counted=20, file=True),
-    _door("GET HEAD", rf"{_API}/file=(?!https?:)[^\x00-\x1f\\]+"),
+    _door("GET HEAD", rf"{_API}/file=(?!https?:)[^\x00-\x1f\\]+", counted=0.2),
     # ours
     _door("POST", rf"{_OURS}/callbacks/[^/]+/[^/]+", to="all", largest=64 * KILO, called=True),
     _door("GET HEAD", rf"{_OURS}/(assets/[\w./-]+|placeholder/\d{{1,4}}x\d{{1,4}})"),
-    _door("GET HEAD", rf"{_OURS}/pictures/\w+(/\d+)?"),
+    _door("GET HEAD", rf"{_OURS}/pictures/\w+(/\d+)?", counted=0.1),
     _door("GET", rf"{_OURS}/events", counted=1, held=True),
     _door("GET", rf"{_OURS}/(tasks|account|comparisons)(/[\w.-]+)*", counted=1),
     _door("POST", rf"{_OURS}/zip", largest=64 * KILO, counted=5),

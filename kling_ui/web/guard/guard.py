@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 # of all who come from one address, and of one browser there
 CALM = Rate(a_second=40, at_once=400), Rate(a_second=20, at_once=200)
 ROOMY = Rate(a_second=400, at_once=2000), Rate(a_second=400, at_once=2000)
+UPLOADED = Rate(a_second=140_000, at_once=300_000_000)  # bytes from one address: 500 MB an hour
 NEAR, MOST_HELD = 200, 3000  # connections held open: from one address, and in all
 
 UNKNOWN_HOST = Text(
@@ -67,6 +68,7 @@ class Guard:
         self._hosts, self._login, self._ancestors = hosts, login, ancestors
         self._space, self._proxied, self._uploads = space, proxied, uploads
         self._addresses, self._browsers = map(Pace, CALM if space else ROOMY)
+        self._bytes = Pace(UPLOADED)
         self._crowd = Crowd(near=NEAR if space else MOST_HELD, most=MOST_HELD)
 
     def around(self, app: ASGIApp) -> ASGIApp:
@@ -126,6 +128,10 @@ class Guard:
             return _refuse(scope, 413, TOO_LARGE)
         if wait := self._wait(scope, headers, door.counted):
             return _refuse(scope, 429, TOO_OFTEN, **{"retry-after": str(math.ceil(wait))})
+        if door.file and self._space:
+            size = said_size(headers) or door.largest
+            if wait := self._bytes.wait(self._caller(scope, headers), size):
+                return _refuse(scope, 429, TOO_OFTEN, **{"retry-after": str(math.ceil(wait))})
         if door.held and self._crowd.full(self._caller(scope, headers)):
             return _refuse(scope, 429, TOO_OFTEN, **{"retry-after": "10"})
         return None

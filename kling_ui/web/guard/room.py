@@ -12,6 +12,7 @@ from pathlib import Path
 
 MOST_UPLOADS = 4 * 1024**3  # bytes in the folder
 LEAST_FREE = 500 * 1024**2  # bytes on the disk
+BROKEN_OFF = 600.0  # seconds after which no upload still runs
 FRESH = 1.0  # seconds that a look at the folder holds
 
 
@@ -51,6 +52,10 @@ class Uploads:
         return self._room
 
     def _has_room(self) -> bool:
+        for part in self._folder.glob("tmp*"):  # of uploads that broke off
+            with suppress(OSError):  # gone meanwhile
+                if part.is_file() and time.time() - part.stat().st_mtime > BROKEN_OFF:
+                    part.unlink()
         if shutil.disk_usage(self._folder).free < LEAST_FREE:
             return False
         return sum(_size(path) for path in self._folder.rglob("*")) < MOST_UPLOADS
@@ -59,9 +64,9 @@ class Uploads:
         """Files that came more than so many seconds ago; what was sent to Kling is kept
         elsewhere."""
         for path in [*self._folder.rglob("*")]:
-            if path.is_file() and time.time() - path.stat().st_mtime > older:
-                path.unlink(missing_ok=True)
-                with suppress(OSError):  # others lie beside it
+            with suppress(OSError):  # gone meanwhile, or others lie beside it
+                if path.is_file() and time.time() - path.stat().st_mtime > older:
+                    path.unlink()
                     path.parent.rmdir()
 
 
