@@ -53,7 +53,8 @@ const OF = /^Thumbnail (\d+) of (\d+)$/;
 function translate(node) {
   for (const name of NAMED) {
     const given = node.getAttribute(name), [, n, of] = OF.exec(given ?? "") ?? [];
-    const words = n ? say("picture_n_of", { n, of }) : kling.words.gradio[given];
+    const known = Object.hasOwn(kling.words.gradio, given) ? kling.words.gradio[given] : "";
+    const words = n ? say("picture_n_of", { n, of }) : known;
     if (words && words !== given) node.setAttribute(name, words);
   }
 }

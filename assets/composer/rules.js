@@ -54,7 +54,10 @@
     return picture ? `picture ${kind}`.trim() : "";
   }
 
-  const tableOf = (model) => kling.rules[model?.trim?.() ?? ""] ?? kling.rules[""];
+  const tableOf = (model) => { // also of one that is called like what every object has
+    const name = model?.trim?.() ?? "";
+    return Object.hasOwn(kling.rules, name) ? kling.rules[name] : kling.rules[""];
+  };
   const ruleOf = (model) => tableOf(model)[situation()];
 
   function aroundThePicture(v) {

@@ -104,6 +104,9 @@ class Guard:
         }
         if scope["path"].startswith("/login") and self._login:
             await self._log_in(app, inner, receive, send, door)
+        elif door.file:
+            async with self._uploads.coming():
+                await _within(app, inner, receive, send, door)
         elif door.held:
             with self._crowd.holding(inner[CALLER]):
                 await _within(app, inner, receive, send, door)

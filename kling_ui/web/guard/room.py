@@ -6,13 +6,12 @@ import asyncio
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 MOST_UPLOADS = 4 * 1024**3  # bytes in the folder
 LEAST_FREE = 500 * 1024**2  # bytes on the disk
-BROKEN_OFF = 600.0  # seconds after which no upload still runs
 FRESH = 1.0  # seconds that a look at the folder holds
 
 
@@ -42,7 +41,24 @@ class Uploads:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._looked, self._room = -FRESH, True
+        self._looked, self._room, self._coming = -FRESH, True, 0
+
+    @asynccontextmanager
+    async def coming(self) -> AsyncIterator[None]:
+        """While a file comes in. What broke off is gone as soon as nothing comes in any more."""
+        self._coming += 1
+        try:
+            yield
+        finally:
+            self._coming -= 1
+            if not self._coming:
+                await asyncio.shield(asyncio.to_thread(self._sweep))
+
+    def _sweep(self) -> None:
+        """Parts lie directly in the folder, whole files in folders of their own."""
+        for part in self._folder.glob("tmp*"):
+            with suppress(OSError):
+                part.unlink()
 
     async def room(self) -> bool:
         """Whether it takes another file."""
@@ -52,10 +68,6 @@ class Uploads:
         return self._room
 
     def _has_room(self) -> bool:
-        for part in self._folder.glob("tmp*"):  # of uploads that broke off
-            with suppress(OSError):  # gone meanwhile
-                if part.is_file() and time.time() - part.stat().st_mtime > BROKEN_OFF:
-                    part.unlink()
         if shutil.disk_usage(self._folder).free < LEAST_FREE:
             return False
         return sum(_size(path) for path in self._folder.rglob("*")) < MOST_UPLOADS
