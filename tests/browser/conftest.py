@@ -52,8 +52,9 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(chromium: Browser) -> Iterator[Callable[..., Page]]:
-    """``visit(url, locale=…, …)`` opens the page as a new visitor; what the page logs as an error
-    fails the test, but for answers of the statuses `refused`. `before` prepares the empty page."""
+    """``visit(url, locale=…, …)`` opens the page as a new visitor; what it or another tab of that
+    visitor's logs as an error, a breach of the page's policy too, fails the test, but for answers
+    of the statuses `refused`. `before` prepares the empty page."""
     contexts: list[Any] = []
     errors: list[str] = []
     expected: set[int] = set()
@@ -68,10 +69,8 @@ def visit(chromium: Browser) -> Iterator[Callable[..., Page]]:
         context = chromium.new_context(**{**USUAL, **options})
         contexts.append(context)
         expected.update(refused)
-        page = context.new_page()
-        before(page)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on(
+        context.on("weberror", lambda error: errors.append(str(error.error)))
+        context.on(
             "console",
             lambda message: (
                 errors.append(message.text)
@@ -79,6 +78,8 @@ def visit(chromium: Browser) -> Iterator[Callable[..., Page]]:
                 else None
             ),
         )
+        page = context.new_page()
+        before(page)
         page.goto(url)
         page.wait_for_selector("#generate:has-text('·')", timeout=30_000)
         return page

@@ -1,0 +1,101 @@
+"""A Space under a flood says that it is busy, answers others meanwhile, and recovers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import httpx
+import pytest
+
+from ..program import Program
+from .conftest import SPACE, running
+from .visitor import SPACE_HOST, STUDIO, Visitor, eventually, nonce
+
+EVENTS, CONNECTIONS, LET_THROUGH = 3_000, 50, 15
+SOON, AFTERWARDS = 10.0, 60.0  # seconds: others' pages meanwhile, everything when it is over
+BUSY = (429, 503)
+
+
+@pytest.fixture(scope="module")
+def sea(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    with running(tmp_path_factory.mktemp("sea"), **SPACE) as program:
+        yield program
+
+
+async def flood(program: Program, who: Visitor) -> Counter[int]:
+    """As fast as it goes: most connections are one browser gone mad, the others are browsers at
+    addresses of their own, whom the limits let through."""
+    events, statuses = who.events, Counter[int]()
+    judged, pressed, tasks = (events.id(name) for name in ("judged", "pressed", "tasks"))
+
+    def body(k: int) -> tuple[str, dict[str, object]]:
+        kind = k % 10
+        if kind == 0:
+            given = {"prompt": f"wave {k}", "model_name": "kling-v3", "nonce": nonce()}
+            return "run/predict", {"fn_index": pressed, "data": events.inputs(pressed, **given)}
+        if kind < 6:
+            return "queue/join", {"fn_index": tasks, "data": []}
+        return "run/predict", {"fn_index": judged, "data": events.inputs(judged, prompt="wave")}
+
+    async def pour(number: int) -> None:
+        browser = number if number < LET_THROUGH else LET_THROUGH
+        headers = {
+            "host": SPACE_HOST,
+            "x-forwarded-for": f"203.0.113.{browser}",
+            "cookie": f"kling_owner=browser-{browser}-of-the-flood",
+        }
+        url, session = f"{program.url}/gradio_api", f"flood{browser}"
+        async with httpx.AsyncClient(headers=headers, verify=False, timeout=60) as line:
+            for k in range(number, EVENTS, CONNECTIONS):
+                path, asked = body(k)
+                asked["session_hash"] = session
+                answer = await line.post(f"{url}/{path}", json=asked)
+                statuses[answer.status_code] += 1
+
+    await asyncio.gather(*(pour(number) for number in range(CONNECTIONS)))
+    return statuses
+
+
+def test_a_flood_keeps_nobody_else_from_the_page(sea: Program) -> None:
+    other = Visitor.come(sea, address="192.0.2.77", patient=False)
+    over, took = Event(), list[float]()
+
+    def look() -> None:
+        """At the page, and at what belongs to it, again and again."""
+        while not over.is_set():
+            for path in ("/", f"{STUDIO}/tasks"):
+                began = time.monotonic()
+                assert other.get(path).status_code == 200
+                took.append(time.monotonic() - began)
+            time.sleep(0.2)
+
+    with ThreadPoolExecutor(1) as pool:
+        looking = pool.submit(look)
+        try:
+            statuses = asyncio.run(flood(sea, other))
+        finally:
+            over.set()
+        looking.result()
+    print(statuses, f"{len(took)} looks, the longest {max(took):.1f} s")
+    assert sum(statuses.values()) == EVENTS
+    assert {*statuses} <= {200, *BUSY}
+    assert sum(statuses[status] for status in BUSY) > EVENTS / 10
+    assert max(took) < SOON
+
+    began = time.monotonic()
+    report = other.press("after the flood")
+    assert report["task"], report
+    eventually(lambda: other.state(report["task"]) != "queued", within=AFTERWARDS)
+    assert other.call("tasks")[0] == "complete"
+    kind, said = other.call("submit", "by a script", *[None] * 13)
+    assert kind == "complete", said
+    assert time.monotonic() - began < AFTERWARDS
+    began = time.monotonic()
+    assert other.get("/").status_code == 200
+    assert time.monotonic() - began < 3
+    other.http.close()
