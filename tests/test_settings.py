@@ -414,6 +414,13 @@ def test_names_under_which_it_is_reached() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "written", ["2001:db8::1", "[2001:DB8::1]", "[2001:db8::1]:7860", "http://[2001:db8::1]:80/x"]
+)
+def test_an_address_of_ipv6_is_a_name_too(written: str) -> None:
+    assert of(KLING_UI_ALLOWED_HOSTS=written).allowed_hosts == ("2001:db8::1",)
+
+
 def test_a_space_that_shares_its_key_has_limits() -> None:
     env = {"SPACE_ID": "me/studio", "KLING_UI_SHARE_KEY": "1"}
     assert of(**env).visitor_images_per_day == VISITOR_IMAGES

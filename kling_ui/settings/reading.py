@@ -64,7 +64,13 @@ def plain_parts(url: str) -> SplitResult | None:
 
 def hosts(text: str) -> tuple[str, ...]:
     """Names of hosts in lower case, whether they were written with commas, spaces, a scheme or a
-    port."""
+    port; an address of IPv6 with its brackets or without."""
     words = (word.rpartition("://")[2].partition("/")[0] for word in re.split(r"[\s,]+", text))
-    names = (re.sub(r":[0-9]+$", "", word.lower().rstrip(".")) for word in words)
-    return tuple(dict.fromkeys(name for name in names if name))
+    return tuple(dict.fromkeys(name for name in map(_host, words) if name))
+
+
+def _host(word: str) -> str:
+    word = word.lower().strip("[]") if word.count(":") > 1 and "]:" not in word else word.lower()
+    if word.count(":") > 1 and not word.startswith("["):
+        return word
+    return re.sub(r":[0-9]+$", "", word).strip("[]").rstrip(".")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from ..fields import KEPT
@@ -21,6 +21,7 @@ from .connection import Connection, check
 from .desk import Desk, whatever_happens
 from .keeper import Keeper
 from .records import Records
+from .sender import LAST_MOMENT
 from .sweep import mark_of
 from .watched import UNSURE
 
@@ -46,6 +47,7 @@ class Worker:
         self.records, self.folder, self.clock = records, folder, clock
         self.keeper, self.callbacks = Keeper(records, folder, clock), callbacks
         self._alive, self._resubmit = alive, resubmit
+        self._closing: dict[str, Desk] = {}
         self._desks = {name: Desk(self, account) for name, account in accounts.items()}
 
     # what the studio tells it
@@ -102,6 +104,10 @@ class Worker:
         on."""
         if account.name in self._desks:
             return
+        if former := self._closing.get(account.name):
+            with suppress(TimeoutError):  # what it has on the wire is known then
+                async with asyncio.timeout(LAST_MOMENT):
+                    await former.sender.settled()
         desk = self._desks[account.name] = Desk(self, account, mark=mark_of(owner))
         try:
             await desk.gateway.recall()
@@ -116,8 +122,13 @@ class Worker:
         """One that cannot be reached any more; its tasks wait. What is on the wire is answered
         first."""
         if desk := self._desks.pop(account.name, None):
-            await desk.close()
-            await desk.sender.settled()
+            self._closing[account.name] = desk
+            try:
+                await desk.close()
+                await desk.sender.settled()
+            finally:
+                if self._closing.get(account.name) is desk:
+                    del self._closing[account.name]
             await self._show(account.name)
 
     # what its desks tell it

@@ -1,9 +1,9 @@
 """Who a request belongs to.
 
-On this machine there is one owner, the operator: every browser, phone and script sees the same
-history. Anywhere else the owner is the hash of a random HttpOnly cookie, minted on ``/`` and
-``/config`` only (minting elsewhere would split one caller into several when calls run side by
-side). Gradio's session hash is no identity: the client chooses it.
+On this machine, and on a LAN behind its password, there is one owner, the operator: every browser,
+phone and script sees the same history. On a Space the owner is the hash of a random HttpOnly
+cookie, minted on ``/`` and ``/config`` only (minting elsewhere would split one caller into several
+when calls run side by side). Gradio's session hash is no identity: the client chooses it.
 """
 
 from __future__ import annotations

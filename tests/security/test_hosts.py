@@ -29,7 +29,7 @@ READ = (
     "/theme.css",
     "/favicon.ico",
 )
-ORDERS = (
+ORDERS: tuple[tuple[str, str, object], ...] = (
     ("POST", "/gradio_api/run/predict", {"fn_index": 0, "data": []}),
     ("POST", "/gradio_api/queue/join", {"fn_index": 49, "data": [], "session_hash": "x"}),
     ("POST", "/gradio_api/call/tasks", {"data": []}),

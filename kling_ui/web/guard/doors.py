@@ -72,7 +72,7 @@ DOORS = (
     _door("GET", rf"{_OURS}/(tasks|account|comparisons)(/[\w.-]+)*", counted=1),
     _door("POST", rf"{_OURS}/zip", largest=64 * KILO, counted=5),
     _door("POST", rf"{_OURS}/(delete|account/(check|adopt))", largest=64 * KILO, counted=1),
-    _door("POST DELETE", rf"{_OURS}/key", largest=4 * KILO, counted=5),
+    _door("POST DELETE", rf"{_OURS}/key", largest=4 * KILO, counted=20),
 )
 
 
