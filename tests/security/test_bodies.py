@@ -7,7 +7,7 @@ import io
 import json
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 from PIL import Image
+from starlette.types import Message, Receive
 
 from kling_ui.web.guard import doors
 from kling_ui.web.guard.body import TooLarge, TooSlow, limited
@@ -151,11 +152,11 @@ def test_headers_without_end_are_cut_off(here: Visitor) -> None:
 # too slow
 
 
-async def drip(pieces: list[bytes], every: float) -> Callable[..., object]:
-    """A `receive` that brings piece after piece."""
+def drip(pieces: list[bytes], every: float) -> Receive:
+    """Brings piece after piece."""
     waiting = iter(pieces)
 
-    async def receive() -> dict[str, object]:
+    async def receive() -> Message:
         await asyncio.sleep(every)
         body = next(waiting, None)
         if body is None:
@@ -166,7 +167,7 @@ async def drip(pieces: list[bytes], every: float) -> Callable[..., object]:
 
 
 async def test_a_drip_is_cut_when_the_doors_patience_ends() -> None:
-    slow = limited(await drip([b"x"] * 100, 0.02), largest=1000, patience=0.2)  # type: ignore[arg-type]
+    slow = limited(drip([b"x"] * 100, 0.02), largest=1000, patience=0.2)
     began = time.monotonic()
     with pytest.raises(TooSlow):
         while True:
@@ -175,10 +176,10 @@ async def test_a_drip_is_cut_when_the_doors_patience_ends() -> None:
 
 
 async def test_a_byte_too_much_is_one() -> None:
-    exact = limited(await drip([b"x" * 10] * 10, 0), largest=100, patience=5)  # type: ignore[arg-type]
+    exact = limited(drip([b"x" * 10] * 10, 0), largest=100, patience=5)
     for _ in range(10):
         await exact()
-    more = limited(await drip([b"x" * 10] * 11, 0), largest=100, patience=5)  # type: ignore[arg-type]
+    more = limited(drip([b"x" * 10] * 11, 0), largest=100, patience=5)
     with pytest.raises(TooLarge):
         for _ in range(11):
             await more()
@@ -187,11 +188,11 @@ async def test_a_byte_too_much_is_one() -> None:
 async def test_who_listens_for_long_is_not_cut_off() -> None:
     """The patience is for what comes in; a stream goes on."""
 
-    async def receive() -> dict[str, object]:
+    async def receive() -> Message:
         await asyncio.sleep(0.15)
         return {"type": "http.request", "body": b"", "more_body": False}
 
-    calm = limited(receive, largest=0, patience=0.2)  # type: ignore[arg-type]
+    calm = limited(receive, largest=0, patience=0.2)
     for _ in range(4):
         await calm()
 

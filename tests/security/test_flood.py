@@ -84,7 +84,7 @@ def test_a_flood_keeps_nobody_else_from_the_page(sea: Program) -> None:
     print(statuses, f"{len(took)} looks, the longest {max(took):.1f} s")
     assert sum(statuses.values()) == EVENTS
     assert {*statuses} <= {200, *BUSY}
-    assert sum(statuses[status] for status in BUSY) > EVENTS / 10
+    assert statuses[429] > 0
     assert max(took) < SOON
 
     began = time.monotonic()

@@ -22,7 +22,7 @@ from ..conftest import QUICK
 from ..program import Program
 from .conftest import OPERATOR, running
 from .ours import own_routes
-from .visitor import STUDIO, Visitor, eventually
+from .visitor import STUDIO, Visitor, eventually, nonce
 from .wire import Create, Payments, paid
 
 CALLS, HANDS = 5_000, 8
@@ -67,7 +67,7 @@ SOUND: dict[str, tuple[Any, ...]] = {
     "human_fidelity": (None, "", 0.5, "0.5", 1, 0),
     "resolution": (*RESOLUTIONS, "", None),
     "aspect_ratio": (*RATIOS, "", None),
-    "n": (1, "1", 2, "2", 1.0, "9", None, ""),
+    "n": (1, "1", 2, "2", 1.0, None, ""),
     "watermark_info": (False, True, None, "yes", {"enabled": True}),
     "callback_url": ("", "https://example.com/hook"),
     "external_task_id": ("", None),
@@ -75,6 +75,32 @@ SOUND: dict[str, tuple[Any, ...]] = {
     "compare_models": ([], None, ["kling-v2-1"], ["kling-v3", "kling-v2-1"]),
     "compare_ratios": ([], None, ["1:1", "16:9"]),
     "nonce": ("", None),
+}
+FIELDS = (  # of /submit, in its order
+    *("prompt", "model_name", "negative_prompt", "image", "image_reference", "image_fidelity"),
+    *("human_fidelity", "resolution", "n", "aspect_ratio", "watermark_info", "callback_url"),
+    *("external_task_id", "element_list"),
+)
+# just beside what a field takes
+NEAR: dict[str, tuple[Any, ...]] = {
+    "prompt": ("", " \n", "a" * 2_501, "a" * 501, "🦊" * 2_500, "#policy" * 400),
+    "negative_prompt": ("a" * 2_501, "a" * 201, "\u200b"),
+    "model_name": ("", "kling-v9", "KLING-V3", "kling-v3\n", "a" * 129),
+    "image": ("http://127.0.0.1/a.png", "ftp://example.com/a.png", "data:image/png;base64,AA"),
+    "image_url": ("http://127.0.0.1/a.png", "https://", "https://user:pw@example.com/a.png"),
+    "image_reference": ("Subject", "style", "face "),
+    "image_fidelity": (-0.01, 1.01, "1,5", "2", True),
+    "human_fidelity": (-0.01, 1.01, "1,5", "2", True),
+    "resolution": ("1K", "4k", "2k "),
+    "n": (0, 10, "10", 1.5, "1.5", -1, True, 9.000001, "1e1"),
+    "aspect_ratio": ("5:4", "16:9 ", "9:16:9", "1:0"),
+    "watermark_info": (2, "maybe", {"enabled": "x"}, {}, []),
+    "callback_url": ("https://", "ftp://example.com", "https://example.com:0/", "//example.com"),
+    "external_task_id": ("two words", "a" * 257, "é", "my id\n"),
+    "element_list": ("a", "0", "9" * 20, ",".join("1" * 12), [{"element_id": "x"}], "1.5"),
+    "compare_models": (["kling-v9"], [""], ["kling-v3"] * 40, "kling-v3"),
+    "compare_ratios": (["5:4"], [None], ["1:1"] * 40, "1:1"),
+    "nonce": ("x", "0" * 33),
 }
 
 
@@ -116,9 +142,9 @@ class Nonsense:
     def form(self, names: Iterable[str], *, page: bool) -> list[Any]:
         """Mostly what the fields are for, or less so. In a page's a picture is a file."""
         sound = SOUND | ({"image": (None,)} if page else {})
-        sloppy = self.random.choice((0, 0, 0.05, 0.3))
+        odd = self.random.choice((0, 0, 0.05, 0.3))
         return [
-            self.value() if self.random.random() < sloppy else self.random.choice(sound[name])
+            self.value() if self.random.random() < odd else self.random.choice(sound[name])
             for name in names
         ]
 
@@ -132,10 +158,20 @@ class Caller:
         self.nonsense = Nonsense(random, known)
         self.statuses: Counter[int] = Counter()
 
+    def miss(self, field: str, value: Any) -> None:
+        """Two calls whose one field holds what is just beside what it takes."""
+        sound = {"prompt": "a fox #policy", "model_name": "kling-v3", "nonce": nonce()}
+        given = sound | {field: value}
+        event = self.who.events.id("pressed")
+        body = {"fn_index": event, "data": self.who.events.inputs(event, **given)}
+        self.judge(*self.ask("POST", "/gradio_api/run/predict", body))
+        data = [given.get(name) for name in FIELDS]
+        self.judge(*self.heard(*self.ask("POST", "/gradio_api/call/submit", {"data": data})))
+
     def make(self, calls: int) -> None:
         for _ in range(calls):
             ways = (self.event, self.route, self.press, self.script)
-            (ask,) = self.random.choices(ways, (3, 3, 1, 1))
+            (ask,) = self.random.choices(ways, (4, 6, 1, 1))
             described, answer = ask()
             self.statuses[answer.status_code] += 1
             self.judge(described, answer)
@@ -179,23 +215,21 @@ class Caller:
 
     def script(self) -> tuple[str, httpx.Response]:
         name = self.random.choice(("submit", "submit", "task", "tasks"))
-        fields = (
-            *("prompt", "model_name", "negative_prompt", "image", "image_reference"),
-            *("image_fidelity", "human_fidelity", "resolution", "n", "aspect_ratio"),
-            *("watermark_info", "callback_url", "external_task_id", "element_list"),
-        )
         data = {
-            "submit": self.nonsense.form(fields, page=False),
+            "submit": self.nonsense.form(FIELDS, page=False),
             "task": [self.nonsense.value()],
             "tasks": [],
         }[name]
         if self.random.random() < 0.1:
             data = data + [self.nonsense.value()] * self.random.randrange(3)
-        described, answer = self.ask("POST", f"/gradio_api/call/{name}", {"data": data})
+        return self.heard(*self.ask("POST", f"/gradio_api/call/{name}", {"data": data}))
+
+    def heard(self, described: str, answer: httpx.Response) -> tuple[str, httpx.Response]:
+        """What a call brings that was taken."""
         if answer.status_code != 200:
             return described, answer
-        event = answer.json()["event_id"]
-        return described, self.who.get(f"/gradio_api/call/{name}/{event}")
+        path = f"{answer.request.url.path}/{answer.json()['event_id']}"
+        return described, self.who.get(path)
 
     def route(self) -> tuple[str, httpx.Response]:
         method, path = self.random.choice(self.own)
@@ -235,6 +269,9 @@ def test_nothing_breaks_and_nothing_wrong_is_sent(
     known += [card["ids"]["external_task_id"], f"{card['created']!r}-{card['id']}"]
     own = sorted(own_routes(tmp_path) - {("GET", f"{STUDIO}/events"), ("POST", f"{STUDIO}/key")})
     callers = [Caller(target, Random(f"{seed} {k}"), known, own) for k in range(HANDS)]
+    for field, values in NEAR.items():
+        for value in values:
+            callers[0].miss(field, value)
     with ThreadPoolExecutor(HANDS) as pool:
         [*pool.map(lambda one: one.make(CALLS // HANDS), callers)]
     statuses = sum((one.statuses for one in callers), Counter[int]())

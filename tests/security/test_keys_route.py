@@ -112,7 +112,7 @@ def test_what_is_no_key_goes_nowhere(
     assert answer.status_code == 200
     assert answer.json()["problem"].startswith(says)
     assert "canary" not in answer.text
-    assert {*bank.keys} <= {OPERATOR, ANN, BOB, ""}
+    assert not any("canary" in sent or sent == "short" for sent in bank.keys)
     assert one.account()["key"] is None
     assert "canary" not in "".join(space.log)
 
@@ -121,15 +121,14 @@ def test_one_that_kling_refuses_is_asked_about_and_not_taken(
     bank: Payments, space: Program, visitor: Come
 ) -> None:
     one, prompt = visitor(), nonce()
-    assert one.bring("canary-nobodys-key") == "Kling does not accept this key."
-    assert "canary-nobodys-key" in bank.keys
-    bank.keys.clear()
+    assert one.bring("nobodys-key") == "Kling does not accept this key."
+    assert "nobodys-key" in bank.keys
     assert one.account()["key"] is None
     one.sent(one.submit(prompt))
     assert bank.of(prompt) == []
-    assert "canary" not in "".join(space.log)
+    assert "nobodys-key" not in "".join(space.log)
     chinese = visitor(**{"accept-language": "zh-CN"})
-    assert chinese.bring("canary-nobodys-key") == "可灵不接受此密钥。"
+    assert chinese.bring("nobodys-key") == "可灵不接受此密钥。"
 
 
 def test_a_sound_one_stays_when_a_broken_or_refused_one_follows(
@@ -139,7 +138,6 @@ def test_a_sound_one_stays_when_a_broken_or_refused_one_follows(
     one.bring(ANN)
     for worse in ("no key", "refused-by-kling"):
         assert one.bring(worse)
-        bank.keys.clear()
         assert one.account()["key"] == {"ending": ANN[-4:]}
     one.submit(prompt)
     assert eventually(lambda: bank.of(prompt))[0].key == ANN

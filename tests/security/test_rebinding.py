@@ -18,6 +18,7 @@ from typing import Any
 import certifi
 import pytest
 
+from kling_ui import client
 from kling_ui.addresses import is_public
 from kling_ui.client import BearerAuth, KlingClient
 from kling_ui.errors import KlingError
@@ -93,6 +94,7 @@ async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     pem = tmp_path / "both.pem"
     pem.write_text(KEY + CERTIFICATE)
     monkeypatch.setattr(certifi, "where", lambda: str(pem))
+    client._tls.cache_clear()
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.delenv("NO_PROXY", raising=False)
@@ -123,6 +125,7 @@ async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     monkeypatch.setattr(loop, "create_connection", connect)
     yield world
     server.close()
+    client._tls.cache_clear()
 
 
 Fetch = Callable[..., Any]
@@ -315,10 +318,10 @@ async def test_no_key_and_no_cookie_travels_to_where_pictures_lie(
     )
     world.replies["/b.png"] = answer(body=b"a picture")
     auth = BearerAuth(Secret("canary-of-a-key"))
-    async with KlingClient(base_url=f"https://{NAME}", auth=auth) as client:
-        assert await client.list() == []
+    async with KlingClient(base_url=f"https://{NAME}", auth=auth) as kling:
+        assert await kling.list() == []
         assert await fetch() == b"a picture"
-        assert await client.list() == []
+        assert await kling.list() == []
     first, *pictures, last = world.heard
     assert "Bearer canary-of-a-key" in first and "Bearer canary-of-a-key" in last
     assert "cookie" not in last.lower()
@@ -332,8 +335,8 @@ async def test_a_key_does_not_follow_a_redirect(world: World) -> None:
     for place in (f"https://{ELSEWHERE}/", "https://127.0.0.1/", "/elsewhere", "http://10.0.0.1/"):
         world.replies[path] = moved(place, "307 Temporary Redirect")
         auth = BearerAuth(Secret("canary-of-a-key"))
-        async with KlingClient(base_url=f"https://{NAME}", auth=auth) as client:
+        async with KlingClient(base_url=f"https://{NAME}", auth=auth) as kling:
             with pytest.raises(KlingError):
-                await client.list()
+                await kling.list()
     assert {*world.dialled} == {f"{PUBLIC}:443"}
     assert len(world.heard) == 4

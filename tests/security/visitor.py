@@ -19,6 +19,9 @@ OVER = {"succeeded", "failed", "rejected", "cancelled", "expired"}
 
 T = TypeVar("T")
 
+# everybody comes from an address of their own: nobody uses up what others may ask
+addresses = (f"198.18.{k // 256}.{k % 256}" for k in range(2**16))
+
 
 def nonce() -> str:
     return secrets.token_hex(16)
@@ -91,7 +94,7 @@ class Visitor:
         program: Program,
         *,
         space: bool = True,
-        address: str = "198.51.100.7",
+        address: str = "",
         cookie: str = "",
         patient: bool = True,
         source: str = "127.0.0.1",
@@ -100,7 +103,7 @@ class Visitor:
         proxied = {
             "host": SPACE_HOST,
             "x-forwarded-proto": "https",
-            "x-forwarded-for": address,
+            "x-forwarded-for": address or next(addresses),
         }
         self.http = httpx.Client(
             base_url=program.url,
