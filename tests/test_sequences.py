@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 from kling_ui.errors import NoAnswer
+from kling_ui.studio.desk import Desk
 from kling_ui.studio.reading import Reading
 from kling_ui.studio.sender import Sender
 from kling_ui.studio.worker import Worker
@@ -132,10 +133,10 @@ def test_a_seed_tells_the_same_story_twice(disk: Path, monkeypatch: pytest.Monke
 def _resends_what_was_being_sent(patch: pytest.MonkeyPatch) -> None:
     resume = Worker._resume
 
-    async def eager(self: Worker, task: Task, *, long_stop: bool) -> None:
+    async def eager(self: Worker, task: Task, desk: Desk, *, long_stop: bool) -> None:
         if task.state is State.SENDING:
             await self.records.move(task, State.QUEUED)
-        await resume(self, task, long_stop=long_stop)
+        await resume(self, task, desk, long_stop=long_stop)
 
     patch.setattr(Worker, "_resume", eager)
 
@@ -153,8 +154,8 @@ def _posts_again_when_no_answer_comes(patch: pytest.MonkeyPatch) -> None:
 
 
 def _forgets_what_was_being_saved(patch: pytest.MonkeyPatch) -> None:
-    take = Worker.take
-    patch.setattr(Worker, "take", lambda self, task: task.state is State.SAVING or take(self, task))
+    take = Desk.take
+    patch.setattr(Desk, "take", lambda self, task: task.state is State.SAVING or take(self, task))
 
 
 def _does_not_look(patch: pytest.MonkeyPatch) -> None:
@@ -177,7 +178,7 @@ def test_a_program_that_breaks_the_promises_is_caught(
     mutate: Callable[[pytest.MonkeyPatch], None], disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mutate(monkeypatch)
-    assert any(flaws([seed], disk, monkeypatch) for seed in range(300))
+    assert any(played(None, seed, disk, monkeypatch).wrong for seed in range(300))
 
 
 def test_sending_again_by_itself_needs_all_three_answers(
