@@ -77,6 +77,16 @@ class Prices:
         one = self._of_one(name.strip(), picture=picture, host=host_of(base_url))
         return Price(round(one.amount * n, 6), one.currency) if one else None
 
+    def dearest(self, base_url: str) -> float:
+        """Of one picture at this host, as far as prices are known; 0 where none is."""
+        names = {*catalog.MODELS, *self.models(base_url)}
+        known = (
+            self.estimate(name, picture=picture, n=1, base_url=base_url)
+            for name in names
+            for picture in (False, True)
+        )
+        return max((price.amount for price in known if price), default=0.0)
+
     def models(self, base_url: str) -> tuple[str, ...]:
         """Those that the operator's file prices at this host, in its order."""
         host = host_of(base_url)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kling_ui.history import History, Limits, NewTask, OverLimit
+from kling_ui.history import Found, History, Limits, NewTask, OverLimit
 from kling_ui.studio import Allowance
 from kling_ui.task import RemotePicture, State
 
@@ -121,6 +121,25 @@ def test_a_budget_takes_nothing_of_unknown_price(history: History) -> None:
     history.add(new(), DAY)  # without a budget the price is no matter
 
 
+def test_what_was_found_at_kling_after_a_lost_history_counts_at_the_dearest_price(
+    history: History,
+) -> None:
+    found = Found(
+        owner="~12345678",
+        account="live",
+        external_task_id="kui1-12345678",
+        remote_id="831",
+        request={"prompt": "", "n": 3},
+        state=State.SUBMITTED,
+        created=1,
+        sent=1,
+    )
+    assert history.adopt(found)
+    budget = Limits(since=0, money=1.0, unknown=0.3)
+    assert over(history, budget, new(estimate=0.2)) == ("money", pytest.approx(0.1))
+    history.add(new(estimate=0.1), budget)
+
+
 def test_who_comes_from_one_address_has_so_much_together(history: History) -> None:
     near = Limits(since=0, pictures=10, neighbours=15)
     history.add(pictures(9, address="here"), near)
@@ -157,6 +176,7 @@ def test_many_at_once_do_not_get_more_than_one_after_the_other(history: History)
 
 def test_every_limit_has_its_sentence() -> None:
     allowance = Allowance(pictures=10, open=5)
+    limits = allowance.limits("operator")
     for name, left, said in (
         ("pictures", 3.0, "3 of 10 pictures are left"),
         ("pictures", 0.0, "Your 10 pictures of today are used up"),
@@ -166,17 +186,25 @@ def test_every_limit_has_its_sentence() -> None:
         ("open", 0.0, "You have 5 tasks under way"),
         ("waiting", 0.0, "Too many tasks wait"),
     ):
-        assert said in allowance.problem(OverLimit(name, left)).en  # type: ignore[arg-type]
+        assert said in allowance.problem(OverLimit(name, left), limits).en  # type: ignore[arg-type]
 
 
 def test_only_the_operators_key_is_limited_by_day() -> None:
     allowance = Allowance(pictures=10, money=5, per_task=4, open=5, waiting=9, secret=b"s")
-    own, ours = allowance.limits(operators=False), allowance.limits(operators=True)
+    own, ours = allowance.limits("visitor"), allowance.limits("operator")
     assert (own.pictures, own.neighbours, own.money) == (None, None, None)
     assert (own.open, own.waiting) == (ours.open, ours.waiting) == (5, 9)
     assert (ours.pictures, ours.neighbours, ours.money) == (10, 50, 5)
     assert allowance.at_once(4) is None
-    assert "At most 4" in (allowance.at_once(5) or allowance.problem(OverLimit("open"))).en
+    assert "At most 4" in str(allowance.at_once(5))
+
+
+def test_of_the_demo_everybody_may_draw_so_much_in_a_day() -> None:
+    allowance = Allowance(pictures=10, drawn=200, money=5, secret=b"s")
+    limits = allowance.limits("nobody")
+    assert (limits.pictures, limits.neighbours, limits.money) == (200, 1000, None)
+    said = allowance.problem(OverLimit("pictures", 0.0), limits)
+    assert "Your 200 pictures" in said.en
 
 
 def test_an_address_is_written_down_so_that_nobody_can_read_it() -> None:

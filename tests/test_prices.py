@@ -62,6 +62,14 @@ def test_a_file_replaces_all_prices_of_its_host_and_no_others(file: Path) -> Non
     assert prices.source(DEMO_HOST) == "list"
 
 
+def test_the_dearest_picture_of_a_host(file: Path) -> None:
+    models = {"kling-v2-1": {"text": 0.01, "picture": 0.02}, "house": 0.015}
+    prices = loaded(file, {"gateway.example": {"currency": "EUR", "models": models}})
+    assert prices.dearest(HOST) == 0.02
+    assert prices.dearest(GLOBAL) == 0.028
+    assert prices.dearest("https://elsewhere.example") == 0
+
+
 @pytest.mark.parametrize(
     "name", ["Gateway.Example", " gateway.example ", "gateway.example:8443", HOST]
 )

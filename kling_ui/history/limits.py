@@ -17,14 +17,15 @@ Limit = Literal["pictures", "neighbours", "money", "unpriced", "open", "waiting"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """None is no limit. A day begins at `since` (Unix seconds): `pictures` for each owner,
-    `neighbours` for all who come from one address, `money` for the account in the price's currency.
-    Under way at a time: `open` tasks of one owner, `waiting` tasks of everybody
-    on the account."""
+    `neighbours` for all who come from one address, `money` for the account in the price's currency,
+    where a picture whose price nobody wrote down counts for `unknown`. Under way at a time: `open`
+    tasks of one owner, `waiting` tasks of everybody on the account."""
 
     since: float
-    pictures: float | None = None
-    neighbours: float | None = None
+    pictures: int | None = None
+    neighbours: int | None = None
     money: float | None = None
+    unknown: float = 0.0
     open: int | None = None
     waiting: int | None = None
 
@@ -45,16 +46,20 @@ class OverLimit(Exception):
         self.limit, self.left = limit, left
 
 
-def question(account: str, since: float, **only: str) -> tuple[str, tuple[Any, ...]]:
+def question(
+    account: str, since: float, *, unknown: float = 0.0, **only: str
+) -> tuple[str, tuple[Any, ...]]:
     """SQL and its values: what was spent on an account since a moment, `only` where columns have
-    these values. What may have been charged counts as charged, and so does what was deleted."""
+    these values, `unknown` for a picture without a price. What may have been charged counts as
+    charged, and so does what was deleted."""
     where = "".join(f' AND "{column}"=?' for column in only)
     sql = (
-        "SELECT coalesce(sum(n), 0) AS pictures, coalesce(sum(estimate), 0) AS money"
+        "SELECT coalesce(sum(n), 0) AS pictures,"
+        " coalesce(sum(coalesce(estimate, n * ?)), 0) AS money"
         f" FROM task WHERE account=? AND created>=?{where} AND state NOT IN ({marks(FREE)})"
         " AND NOT (state=? AND remote_pictures='[]' AND \"case\"!='no_pictures')"
     )
-    return sql, (account, since, *only.values(), *FREE, State.FAILED)
+    return sql, (unknown, account, since, *only.values(), *FREE, State.FAILED)
 
 
 def answer(row: sqlite3.Row) -> Spent:
@@ -75,7 +80,7 @@ def hold(
     where a price is unknown), goes beyond a limit."""
 
     def spent(**only: str) -> Spent:
-        sql, values = question(account, limits.since, **only)
+        sql, values = question(account, limits.since, unknown=limits.unknown, **only)
         return answer(db.execute(sql, values).fetchone())
 
     if limits.pictures is not None:

@@ -16,6 +16,7 @@ from .rows import Unreadable, marks, picture_from, task_from
 log = logging.getLogger(__name__)
 
 OPEN = [state for state in State if not state.over]
+OVER = [state for state in State if state.over]
 AT_KLING = [State.SENDING, State.SUBMITTED, State.PROCESSING]
 TIMED = 50  # successes of each model whose times are given
 
@@ -83,6 +84,17 @@ class Reader:
                 State.SUCCEEDED,
             )
         )
+
+    def oldest(self, account: str) -> Task | None:
+        """Of all that is over and has pictures here; what is starred comes last."""
+        tasks = self._tasks(
+            self._database.read(
+                f"SELECT * FROM task WHERE deleted=0 AND account=? AND state IN ({marks(OVER)})"
+                " AND id IN (SELECT task_id FROM picture) ORDER BY starred, created LIMIT 1",
+                *(account, *OVER),
+            )
+        )
+        return tasks[0] if tasks else None
 
     def waiting(self, account: str) -> list[Waiting]:
         """All that is not sent yet, oldest first, also what is held back."""

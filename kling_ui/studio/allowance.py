@@ -6,9 +6,12 @@ import hashlib
 import hmac
 import time
 from dataclasses import dataclass
+from typing import Literal
 
 from ..history import Limits, OverLimit
 from ..text import Text
+
+Payer = Literal["operator", "visitor", "nobody"]  # whose key a task goes to; the demo's is nobody's
 
 NEIGHBOURS = 5  # times what one visitor may have, for all who come from one address
 
@@ -62,22 +65,30 @@ class Left:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowance:
     """None is no limit. Of the operator's key, per day: `pictures` for each owner, `money` in all,
-    in the price's currency; and `per_task` pictures in one task. Of everybody, whoever pays:
-    `open` tasks of one owner at a time, `waiting` ones in all. `secret` hides addresses."""
+    in the price's currency; and `per_task` pictures in one task. Of the demo, which fills the disk:
+    `drawn` pictures for each owner. Of everybody, whoever pays: `open` tasks of one owner at a
+    time, `waiting` ones in all. `secret` hides addresses."""
 
     pictures: int | None = None
+    drawn: int | None = None
     money: float | None = None
     per_task: int | None = None
     open: int | None = None
     waiting: int | None = None
     secret: bytes = b""
 
-    def limits(self, *, operators: bool) -> Limits:
-        """`operators`: it is paid with the operator's key."""
-        own = {"pictures": self.pictures, "money": self.money} if operators else {}
-        if operators and self.pictures is not None and self.secret:
-            own["neighbours"] = NEIGHBOURS * self.pictures
-        return Limits(since=midnight(), open=self.open, waiting=self.waiting, **own)
+    def limits(self, payer: Payer, *, dearest: float = 0.0) -> Limits:
+        """`dearest` is what a picture may cost at most, as far as that is known."""
+        pictures = {"operator": self.pictures, "nobody": self.drawn}.get(payer)
+        return Limits(
+            since=midnight(),
+            pictures=pictures,
+            neighbours=NEIGHBOURS * pictures if pictures is not None and self.secret else None,
+            money=self.money if payer == "operator" else None,
+            unknown=dearest,
+            open=self.open,
+            waiting=self.waiting,
+        )
 
     def address(self, caller: str) -> str:
         """What is written down of where somebody comes from: nobody can tell where that is."""
@@ -90,12 +101,12 @@ class Allowance:
         few = self.per_task is None or n <= self.per_task
         return None if few else TOO_MANY_AT_ONCE.fill(limit=self.per_task)
 
-    def problem(self, over: OverLimit) -> Text:
+    def problem(self, over: OverLimit, limits: Limits) -> Text:
         """Why something was not taken."""
         match over.limit:
             case "pictures":
                 text = FEW_LEFT if over.left else NONE_LEFT
-                return text.fill(left=int(over.left or 0), limit=self.pictures)
+                return text.fill(left=int(over.left or 0), limit=limits.pictures)
             case "neighbours":
                 return NEIGHBOURS_FULL
             case "money":

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,13 @@ from ..settings import GLOBAL_URL, Secret
 from ..task import State, Task
 from ..text import Text
 from .accounts import Account, Accounts, Loan
-from .allowance import Allowance, Left, midnight
+from .allowance import Allowance, Left, Payer, midnight
 from .body import body_of
 from .callbacks import Callbacks, Hint
 from .clock import Clock
 from .connection import Connection
 from .desk import whatever_happens
+from .housekeeping import make_room
 from .keys import Keys
 from .shelf import Shelf
 from .submission import Press, Problems, problems_of
@@ -76,7 +78,8 @@ class Studio(Shelf):
     """Everything the pages and scripts may do. `accounts` are the operator's that can be reached,
     by name; `account` is the one new tasks belong to, unless somebody brings a key: `connect` makes
     an account of it. `blocked` says why nothing may be sent with the operator's. `allowance` is
-    what others may spend of that. `alive` is touched while it works. `callbacks`, where Kling can
+    what others may spend of that; `shared`: many do, and the demo's oldest pictures make room for
+    new ones. `alive` is touched while it works. `callbacks`, where Kling can
     reach us. `resubmit`: what Kling has no trace of is sent once more by itself."""
 
     def __init__(
@@ -93,11 +96,12 @@ class Studio(Shelf):
         resubmit: bool = False,
         connect: Callable[[Secret], Account] | None = None,
         allowance: Allowance | None = None,
+        shared: bool = False,
         clock: Clock | None = None,
     ) -> None:
         super().__init__(history, folder, Accounts(accounts, usual=account))
         self.callbacks, self.prices = callbacks, prices or Prices()
-        self._blocked, self._allowance = blocked, allowance or Allowance()
+        self._blocked, self._allowance, self._shared = blocked, allowance or Allowance(), shared
         self.closing = asyncio.Event()
         self._clock = clock or Clock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -192,26 +196,29 @@ class Studio(Shelf):
 
     def _too_much(self, owner: str, n: int) -> Problems:
         """More pictures in one task than the operator's key is there for."""
-        problem = self._allowance.at_once(n) if self._spends_ours(owner) else None
+        problem = self._allowance.at_once(n) if self._payer(owner) == "operator" else None
         return {"n": problem} if problem else {}
 
-    def _spends_ours(self, owner: str) -> bool:
-        return self.accounts.usual.live and self.accounts.loan(owner) is None
+    def _payer(self, owner: str) -> Payer:
+        if self.accounts.loan(owner):
+            return "visitor"
+        return "operator" if self.accounts.usual.live else "nobody"
 
     def _has(self, image: str) -> bool:
         return self.folder.reference_path(image.removeprefix(KEPT)).exists()
 
     def _press(self, owner: str, caller: str) -> Press:
         """On the account that pays at this moment, within what is allowed on it."""
-        limits = self._allowance.limits(operators=self._spends_ours(owner))
-        address = self._allowance.address(caller)
-        return Press(owner, self.account_of(owner), self.prices, limits, address)
+        account = self.account_of(owner)
+        dearest = self.prices.dearest(account.base_url)
+        limits = self._allowance.limits(self._payer(owner), dearest=dearest)
+        return Press(owner, account, self.prices, limits, self._allowance.address(caller))
 
     async def _add(self, new: Sequence[NewTask], limits: Limits) -> Task | Problems:
         try:
             return await asyncio.shield(self._commit(new, limits))  # also when the caller goes away
         except OverLimit as over:
-            return {"": self._allowance.problem(over)}
+            return {"": self._allowance.problem(over, limits)}
         except AlreadyUsed:
             return {"external_task_id": ID_USED}
         except DiskTrouble:
@@ -234,7 +241,7 @@ class Studio(Shelf):
     async def left(self, *, owner: str) -> Left | None:
         """What this owner may still have today of the operator's key; None without a limit."""
         most = self._allowance.pictures
-        if most is None or not self._spends_ours(owner):
+        if most is None or self._payer(owner) != "operator":
             return None
         spent = await self.records.read(
             self.history.counted, self.accounts.usual.name, owner=owner, since=midnight()
@@ -299,8 +306,8 @@ class Studio(Shelf):
         """Take over a task that was made elsewhere with this account; or why not."""
         if blocked := self.blocked(owner):
             return blocked
-        if self._allowance.pictures is not None and self._spends_ours(owner):
-            return NOT_YOURS  # many share the account: whose task it is nobody knows
+        if self._shared and self._payer(owner) == "operator":
+            return NOT_YOURS  # whose task it is nobody knows
         return await self._worker.adopt(remote_id, owner=owner, account=self.account_of(owner).name)
 
     async def check(self, *, owner: str) -> Connection:
@@ -316,11 +323,15 @@ class Studio(Shelf):
         """Take up what an earlier run left, then work until the block ends."""
         self._loop = asyncio.get_running_loop()
         async with self._worker.running():
-            expiring = asyncio.create_task(whatever_happens(self.keys.expire))
+            loops: list[Callable[[], Coroutine[Any, Any, None]]] = [self.keys.expire]
+            if self._shared:
+                loops.append(partial(make_room, self, self._clock))
+            running = [asyncio.create_task(whatever_happens(loop)) for loop in loops]
             try:
                 yield
             finally:
-                expiring.cancel()
+                for one in running:
+                    one.cancel()
                 self.close()
                 await self.keys.settled()
 

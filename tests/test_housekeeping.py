@@ -1,0 +1,89 @@
+"""On a Space the demo's oldest pictures make room; what somebody paid for stays."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kling_ui.history import History
+from kling_ui.pictures import PictureFolder
+from kling_ui.studio import Account, Clock, Studio, housekeeping
+from kling_ui.task import Task
+
+from .conftest import PACE, Kling, account, reaches, submitted
+
+Start = Callable[..., Kling]
+OWNER = "ann"
+
+
+def studio_of(data: Path, usual: Account, *others: Account, shared: bool) -> Studio:
+    return Studio(
+        history=History(data / "history.db"),
+        folder=PictureFolder(data / "pictures"),
+        accounts={one.name: one for one in (usual, *others)},
+        account=usual,
+        alive=data / "alive",
+        shared=shared,
+        clock=Clock(pace=PACE),
+    )
+
+
+async def closed(studio: Studio) -> None:
+    for one in studio.accounts.values():
+        await one.aclose()
+    await studio.folder.aclose()
+    studio.history.close()
+
+
+async def drawn(studio: Studio, prompt: str) -> Task:
+    return await reaches(studio, await submitted(studio, prompt, owner=OWNER))
+
+
+async def left(studio: Studio) -> list[str]:
+    return [str(task.request["prompt"]) for task in await studio.tasks(owner=OWNER)]
+
+
+@pytest.mark.parametrize("shared", [True, False])
+async def test_the_oldest_go_first_and_starred_ones_last(
+    kling: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared: bool
+) -> None:
+    server = kling()
+    demo = replace(account(server.url, name="demo", key="demo"), live=False)
+    live = account(server.url, name="live", key="live")
+    payer = studio_of(tmp_path, live, shared=shared)
+    async with payer.running():
+        await drawn(payer, "paid")
+    await closed(payer)
+
+    live = account(server.url, name="live", key="live")
+    studio = studio_of(tmp_path, demo, live, shared=shared)
+    full = False
+
+    def free() -> int:
+        pictures = len([*(tmp_path / "pictures").rglob("*.png")])
+        return housekeeping.LOW - full * (pictures > 2)
+
+    monkeypatch.setattr(studio.folder, "free", free)
+    async with studio.running():
+        loved = await drawn(studio, "starred")
+        await studio.star(loved.id, owner=OWNER)
+        for prompt in ("old", "new"):
+            await drawn(studio, prompt)
+        assert await left(studio) == ["new", "old", "starred", "paid"]
+        full = True
+        wanted = ["starred", "paid"] if shared else ["new", "old", "starred", "paid"]
+        with studio.watching(OWNER) as changed:
+            async with asyncio.timeout(10):
+                while await left(studio) != wanted:
+                    await changed.wait()
+                    changed.clear()
+        await asyncio.sleep(0.2)
+        assert await left(studio) == wanted
+        if shared:
+            files = [*(tmp_path / "pictures").rglob("*.png")]
+            assert len(files) == 2
+    await closed(studio)
