@@ -12,7 +12,7 @@ from kling_ui.pictures import PictureFolder
 from kling_ui.settings import Secret
 from kling_ui.studio import Account, Clock, Studio
 from kling_ui.studio.sweep import external_id
-from kling_ui.task import State
+from kling_ui.task import State, Task
 
 from .conftest import PACE, Kling, account, reaches, submitted
 
@@ -45,6 +45,16 @@ async def shared(data: Path, url: str) -> AsyncIterator[Studio]:
     studio.history.close()
 
 
+async def taken_over(studio: Studio, owner: str) -> list[Task]:
+    """What was found at Kling of this owner's."""
+    with studio.watching(owner) as changed:
+        async with asyncio.timeout(10):
+            while not (tasks := await studio.tasks(owner=owner)):
+                await changed.wait()
+                changed.clear()
+    return tasks
+
+
 async def test_a_key_takes_over_its_owners_marked_tasks_and_nobody_elses(
     kling: Start, tmp_path: Path
 ) -> None:
@@ -58,15 +68,28 @@ async def test_a_key_takes_over_its_owners_marked_tasks_and_nobody_elses(
     await made.aclose()
     async with shared(tmp_path, server.url) as studio:
         assert await studio.bring_key(ANN, owner="ann") is None
-        with studio.watching("ann") as changed:
-            async with asyncio.timeout(10):
-                while not (tasks := await studio.tasks(owner="ann")):
-                    await changed.wait()
-                    changed.clear()
-        (found,) = tasks
+        (found,) = await taken_over(studio, "ann")
         assert (await reaches(studio, found)).state is State.SUCCEEDED
         rows = studio.history._database.read("SELECT external_task_id FROM task")
         assert [row["external_task_id"] for row in rows] == [hers]
+
+
+async def test_who_brings_a_key_that_another_brought_finds_their_own_tasks_too(
+    kling: Start, tmp_path: Path
+) -> None:
+    server = kling()
+    hers, his = external_id("ann"), external_id("bob")
+    made = account(server.url, key=ANN.reveal())
+    for name in (hers, his):
+        await made.client.create(
+            {"model_name": "kling-v2-1", "prompt": "a fox", "external_task_id": name}
+        )
+    await made.aclose()
+    async with shared(tmp_path, server.url) as studio:
+        for owner, name in (("ann", hers), ("bob", his)):
+            await studio.bring_key(ANN, owner=owner)
+            (found,) = await taken_over(studio, owner)
+            assert found.external_task_id == name
 
 
 async def test_a_task_waits_for_its_key_and_goes_on_when_it_comes_back(

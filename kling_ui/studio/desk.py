@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Protocol
 
 from ..pictures import PictureFolder
@@ -37,11 +38,11 @@ class Shared(Protocol):
 
 class Desk:
     """Its queue, its watch, its downloads, and what is known of its gateway. `mark`: of the tasks
-    that are found there, only this owner's are taken over."""
+    that are found there, only this owner's are taken over; everybody's without one."""
 
     def __init__(self, shared: Shared, account: Account, *, mark: str = "") -> None:
         records, clock = shared.records, shared.clock
-        self.account, self._mark, self._keeper = account, mark, shared.keeper
+        self.account, self._marks, self._keeper = account, [mark], shared.keeper
         self._records, self._clock = records, clock
         self.gateway = Gateway(records, account.base_url, clock)
         self.reading = Reading(account.client, records, self.gateway, clock)
@@ -88,8 +89,17 @@ class Desk:
     # its life
 
     def open(self) -> None:
-        runs = (self.sender.run, self.watcher.run, self._sweep)
-        self._loops = [asyncio.create_task(whatever_happens(run)) for run in runs]
+        for run in (self.sender.run, self.watcher.run, partial(self._sweep, self._marks[0])):
+            self._begin(run)
+
+    def find(self, mark: str) -> None:
+        """Take over what is found there of another owner, too."""
+        if not {mark, ""} & {*self._marks}:
+            self._marks.append(mark)
+            self._begin(partial(self._sweep, mark))
+
+    def _begin(self, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._loops.append(asyncio.create_task(whatever_happens(run)))
 
     async def close(self) -> None:
         """What is on the wire is given a moment to be answered."""
@@ -98,14 +108,14 @@ class Desk:
             one.cancel()
         await asyncio.gather(*work, return_exceptions=True)
 
-    async def _sweep(self) -> None:
+    async def _sweep(self, mark: str) -> None:
         await sweep(
             self.account,
             self.reading,
             self._records,
             self._clock,
             found=self.take,
-            mark=self._mark,
+            mark=mark,
         )
         self._records.wake_all()  # whoever they belong to may look at the page now
 

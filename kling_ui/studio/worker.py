@@ -102,7 +102,8 @@ class Worker:
     async def open(self, account: Account, *, owner: str) -> None:
         """An account that can be reached from now on, by this owner's key; what waited for it goes
         on."""
-        if account.name in self._desks:
+        if desk := self._desks.get(account.name):
+            desk.find(mark_of(owner))
             return
         if former := self._closing.get(account.name):
             with suppress(TimeoutError):  # what it has on the wire is known then
