@@ -7,11 +7,11 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 from filelock import FileLock, Timeout
@@ -25,6 +25,7 @@ from kling_ui.simulator import Options, build
 from kling_ui.studio import Account, Allowance, Callbacks, Studio, account_name, local_secret
 from kling_ui.text import Text
 from kling_ui.web import (
+    BROKEN,
     Assets,
     Boot,
     Guard,
@@ -33,16 +34,21 @@ from kling_ui.web import (
     Owners,
     Uploads,
     frame_ancestors,
+    hang_up,
     middleware,
     routes,
 )
+
+if TYPE_CHECKING:
+    from kling_ui.ui.page import Page
 
 ASSETS = Path(__file__).parent / "assets"
 DEMO_URL = "http://demo.kling.invalid/kling"  # answered inside this process
 ANOTHER_RUNS = "Another Kling Image Studio uses {folder}; waiting up to a minute for it to stop."
 ANOTHER_STAYS = "It still runs. Stop it, or set KLING_UI_DATA_DIR to another folder."
-HOURS, A_DAY = 6 * 3600.0, 24 * 3600.0
+UPLOADS_STAY, VISITORS_UPLOADS_STAY = 24 * 3600.0, 6 * 3600.0  # seconds; the latter among visitors
 VISITORS_OPEN, VISITORS_WAIT = 40, 400  # tasks under way of one visitor, and waiting in all
+VISITORS_DRAW = 200  # pictures of one visitor in a day, in the demo
 
 
 def demo_account(folder: Path) -> Account:
@@ -87,6 +93,7 @@ def allowance(settings: Settings, secret: bytes) -> Allowance:
     return Allowance(
         pictures=int(pictures) if public and pictures is not None else None,
         money=settings.daily_budget,
+        drawn=VISITORS_DRAW if public else None,
         per_task=None if per_task is None else int(per_task),
         open=VISITORS_OPEN if public else None,
         waiting=VISITORS_WAIT if public else None,
@@ -118,6 +125,7 @@ def open_studio(settings: Settings, prices: Prices, redactor: Redactor) -> Studi
         resubmit=settings.auto_resubmit,
         connect=connection(settings, secret, redactor),
         allowance=allowance(settings, secret),
+        shared=settings.mode == "space",
     )
 
 
@@ -139,28 +147,15 @@ async def opened(studio: Studio) -> AsyncIterator[None]:
     studio.history.close()
 
 
-def launch(settings: Settings, studio: Studio) -> None:
-    """Serve the page until a signal says stop, then leave in good order."""
-    # Gradio reads its environment when it is imported
-    from kling_ui.ui.page import BOOT, DEMO_BANNER, STYLE, VISITOR_BANNER, Page
-    from kling_ui.ui.serve import serve
+def boot_of(page: Page, studio: Studio, assets: Assets, *, ancestors: str) -> Boot:
+    """The page's first script, for whoever comes with a key, or without one."""
+    from kling_ui.ui.page import BOOT
 
-    assets, space = Assets(ASSETS), settings.mode == "space"
-    page = Page(
-        studio,
-        assets,
-        default_model=settings.default_model,
-        ask={"pictures": settings.ask_pictures, "money": settings.ask_price},
-        demo=VISITOR_BANNER if space else DEMO_BANNER,
-        key_host=settings.base_url if settings.sound_url else "",
-        forgets=settings.forgets,
-    )
     faces: Any = {
         name: {lang: page.facts(lang, own_key=name == "own") for lang in ("en", "zh")}
         for name in ("usual", "own")
     }
-    ancestors = frame_ancestors(space=space)
-    boot = Boot(
+    return Boot(
         faces=faces,
         code="\n".join(assets.text(name) for name in BOOT),
         more=str(page.feed.js_on_load),
@@ -168,16 +163,24 @@ def launch(settings: Settings, studio: Studio) -> None:
         login=(assets.text("boot.js"), assets.text("style/login.css")),
         ancestors=ancestors,
     )
-    uploads = Uploads(settings.data_dir / "uploads")
-    login = Login(settings.password.reveal()) if settings.password else None
-    guard = Guard(
-        Hosts([*settings.allowed_hosts, settings.server_name], called=settings.callback_host),
+
+
+def guard_of(settings: Settings, uploads: Uploads, login: Login | None, *, ancestors: str) -> Guard:
+    names = [*settings.allowed_hosts, settings.server_name]
+    return Guard(
+        Hosts(names, called=settings.callback_host),
         uploads,
         login=login,
-        space=space,
+        space=settings.mode == "space",
         proxied=settings.hosted,
         ancestors=ancestors,
     )
+
+
+def lifespan_of(
+    studio: Studio, *loops: Callable[[], Coroutine[Any, Any, None]]
+) -> Callable[[Any], AbstractAsyncContextManager[None]]:
+    """The studio at work while the page is served, and `loops` beside it."""
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
@@ -187,24 +190,51 @@ def launch(settings: Settings, studio: Studio) -> None:
             except Exception:
                 logging.exception("the studio cannot start")
                 os._exit(1)  # Gradio would wait for its server for ever
-            forgetting = asyncio.create_task(
-                forget_uploads(uploads, older=HOURS if space else A_DAY)
-            )
-            stack.callback(forgetting.cancel)
+            for loop in loops:
+                stack.callback(asyncio.create_task(loop()).cancel)
             yield
 
+    return lifespan
+
+
+def launch(settings: Settings, studio: Studio) -> None:
+    """Serve the page until a signal says stop, then leave in good order."""
+    # Gradio reads its environment when it is imported
+    from kling_ui.ui.page import DEMO_BANNER, STYLE, VISITOR_BANNER, Page
+    from kling_ui.ui.serve import connections, serve
+
+    assets, space = Assets(ASSETS), settings.mode == "space"
+    ancestors = frame_ancestors(space=space)
+    page = Page(
+        studio,
+        assets,
+        default_model=settings.default_model,
+        ask={"pictures": settings.ask_pictures, "money": settings.ask_price},
+        demo=VISITOR_BANNER if space else DEMO_BANNER,
+        key_host=settings.base_url if settings.sound_url else "",
+        forgets=settings.forgets,
+    )
+    boot = boot_of(page, studio, assets, ancestors=ancestors)
+    uploads = Uploads(settings.data_dir / "uploads")
+    login = Login(settings.password.reveal()) if settings.password else None
+    guard = guard_of(settings, uploads, login, ancestors=ancestors)
     folder = None if space else settings.data_dir
     own = routes(studio, assets, page=boot.mark, folder=folder, mode=settings.mode)
-    app_kwargs = {
-        "lifespan": lifespan,
-        "routes": [*own],
-        "middleware": [*middleware(guard, Owners(shared=not space), boot)],
-        "openapi_url": None,
-    }
+    kept = VISITORS_UPLOADS_STAY if space else UPLOADS_STAY
     serve(
         page,
         css=[ASSETS / "style" / f"{room}.css" for room in STYLE],
-        app_kwargs=app_kwargs,
+        app_kwargs={
+            "lifespan": lifespan_of(
+                studio,
+                partial(forget_uploads, uploads, older=kept),
+                partial(hang_up, partial(connections, page)),
+            ),
+            "routes": [*own],
+            "middleware": [*middleware(guard, Owners(shared=not space), boot)],
+            "exception_handlers": {**BROKEN},
+            "openapi_url": None,
+        },
         closing=studio.close_soon,
         accepts=login.accepts if login else None,
     )

@@ -332,9 +332,15 @@ def test_a_full_disk_leaves_no_half_backup(full: Path, file: Path) -> None:
 
 
 def test_a_backup_that_is_interrupted_leaves_nothing(
-    run: Run, full: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run,
+    full: Path,
+    file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # as a program begins
     monkeypatch.setattr(os, "fsync", lambda _: signal.raise_signal(signal.SIGINT))
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     assert run(full, "save", file) == 1
     assert not [*file.parent.glob("kept*")]
 

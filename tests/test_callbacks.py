@@ -24,6 +24,7 @@ from kling_ui.simulator.callbacks import signature
 from kling_ui.studio import CALLBACK_PATH, Callbacks, Clock, Hint, Studio
 from kling_ui.studio.callbacks import CLOCKS_APART
 from kling_ui.task import State
+from kling_ui.web import body
 from kling_ui.web import callbacks as web
 from kling_ui.web.callbacks import callback_routes
 from kling_ui.web.links import PREFIX
@@ -344,7 +345,7 @@ async def test_garbage_at_the_right_address_is_a_reason_to_look(ear: Any, body: 
 
 async def test_a_body_is_read_up_to_a_limit(ear: Any) -> None:
     async with caller(ear) as client:
-        blank = b" " * (web.LARGEST - len(SIGNED))
+        blank = b" " * (body.LARGEST - len(SIGNED))
         assert is_plain(await client.post(path_of(ear), content=blank + SIGNED))
         assert len(ear.hints) == 1
         assert is_plain(await client.post(path_of(ear), content=b" " + blank + SIGNED))
@@ -359,7 +360,7 @@ async def test_a_body_is_read_up_to_a_limit(ear: Any) -> None:
 
 async def test_a_large_body_is_answered_before_its_end(ear: Any) -> None:
     async with caller(ear) as client:
-        answer = _spoken(client, path_of(ear), length=2**21, sent=b" " * (web.LARGEST + 1))
+        answer = _spoken(client, path_of(ear), length=2**21, sent=b" " * (body.LARGEST + 1))
     assert answer.startswith(b"HTTP/1.1 200 OK")
     assert ear.hints == []
 
@@ -367,7 +368,7 @@ async def test_a_large_body_is_answered_before_its_end(ear: Any) -> None:
 async def test_a_body_that_does_not_arrive_is_not_waited_for(
     ear: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(web, "PATIENCE", 0.2)
+    monkeypatch.setattr(body, "PATIENCE", 0.2)
     async with caller(ear) as client:
         answer = _spoken(client, path_of(ear), length=len(SIGNED), sent=SIGNED[:-1])
         assert answer.startswith(b"HTTP/1.1 200 OK")

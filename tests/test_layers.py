@@ -21,11 +21,12 @@ LAYERS = (  # a module knows the lines above its own and nothing beside it
     ("app", "backup"),
 )
 TEXT_ONLY = {"settings", "errors", "catalog", "addresses"}
-OWNERS = {  # every library from elsewhere; numpy comes with Gradio
+OWNERS = {  # every library from elsewhere; numpy and fastapi come with Gradio
     "gradio": {"ui", "app"},
     "sqlite3": {"history"},
     "httpx": {"client", "pictures", "simulator", "app"},
     "starlette": {"web", "simulator"},
+    "fastapi": {"web"},
     "uvicorn": {"simulator"},
     "PIL": {"pictures", "simulator"},
     "numpy": {"pictures", "simulator"},

@@ -4,12 +4,14 @@ from .accounts import Account, Accounts, Loan, account_name, local_secret
 from .allowance import Allowance, Left
 from .callbacks import CALLBACK_PATH, Callbacks, Hint
 from .clock import Clock
+from .keys import KEPT_HOURS
 from .records import Records
 from .studio import NO_OWNER, Studio
 from .submission import Problems, problems_of
 
 __all__ = [
     "CALLBACK_PATH",
+    "KEPT_HOURS",
     "NO_OWNER",
     "Account",
     "Accounts",

@@ -17,7 +17,7 @@ from .records import Records
 from .sender import LAST_MOMENT
 from .worker import Worker
 
-HOURS = 12  # after its last use a key is forgotten
+KEPT_HOURS = 12  # after its last use a key is forgotten
 MOST, NEAR = 500, 20  # keys at a time, in all and from one address
 TRIES = 8  # keys that are tried at Kling at a time
 OFTEN = 60.0  # seconds between two looks at whose time is up
@@ -92,7 +92,7 @@ class Keys:
         self._records.wake([owner])
 
     def _until(self) -> float:
-        return self._clock.now() + HOURS * 3600
+        return self._clock.now() + KEPT_HOURS * 3600
 
     def used(self, owner: str) -> None:
         """It is not forgotten for another while."""

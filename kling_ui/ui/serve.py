@@ -65,6 +65,11 @@ def serve(
     gc.freeze()  # else leaving looks through all of it once more, for half a second
 
 
+def connections(page: Page) -> list[Any]:
+    """Uvicorn's, that are open now."""
+    return [*page.blocks.server.server_state.connections]
+
+
 def _stop_signal() -> threading.Event:
     """Set by SIGTERM or SIGINT, from before the first request on."""
     stop = threading.Event()

@@ -10,13 +10,14 @@ from starlette.routing import BaseRoute
 
 from ..studio import Studio
 from .account import account_routes
+from .answers import BROKEN
 from .archive import archive_routes
 from .assets import Assets
 from .boot import Boot
 from .callbacks import callback_routes
 from .cards import Cards
 from .events import event_routes
-from .guard import Guard, Hosts, Login, Uploads, frame_ancestors
+from .guard import Guard, Hosts, Login, Uploads, frame_ancestors, hang_up
 from .keys import key_routes
 from .owner import Owners
 from .pictures import picture_routes
@@ -24,6 +25,7 @@ from .sessions import Sessions
 from .tasks import task_routes
 
 __all__ = [
+    "BROKEN",
     "Assets",
     "Boot",
     "Guard",
@@ -32,6 +34,7 @@ __all__ = [
     "Owners",
     "Uploads",
     "frame_ancestors",
+    "hang_up",
     "middleware",
     "routes",
 ]

@@ -16,17 +16,13 @@ from ..catalog import MODELS, NO
 from ..history import DiskTrouble
 from ..studio import Studio
 from ..text import Text
+from .answers import DISK_FULL, NO_STORE
 from .body import json_of
 from .language import language
 from .links import PREFIX
 from .owner import owner_of
 from .spending import Spending
 
-NO_ROOM = Text(
-    "The disk is full or cannot be written. Make room and try again.",
-    "磁盘已满或无法写入。请清理磁盘空间后重试。",
-)
-FRESH = {"cache-control": "no-store"}
 _OFFSET = re.compile(r"-?[0-9]{1,5}")
 
 Order = Callable[[Request, str, Mapping[str, Any]], Awaitable[dict[str, Any]]]
@@ -48,7 +44,7 @@ def account_routes(studio: Studio, *, folder: Path | None, mode: str) -> Sequenc
                 "key": _key(studio, owner),
                 "mode": mode,
             },
-            headers=FRESH,
+            headers=NO_STORE,
         )
 
     async def spending_csv(request: Request) -> Response:
@@ -57,7 +53,7 @@ def account_routes(studio: Studio, *, folder: Path | None, mode: str) -> Sequenc
             return Response(status_code=403)
         text = (await _spending(studio, request, owner)).csv(language(request))
         name = {"content-disposition": "attachment; filename=kling-spending.csv"}
-        return Response(text, media_type="text/csv", headers=FRESH | name)
+        return Response(text, media_type="text/csv", headers=NO_STORE | name)
 
     async def check(request: Request, owner: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         if blocked := studio.blocked(owner):  # the account is the demo then: nobody asks about it
@@ -77,7 +73,7 @@ def account_routes(studio: Studio, *, folder: Path | None, mode: str) -> Sequenc
         try:
             task = await studio.adopt(str(asked.get("task_id", "")).strip(), owner=owner)
         except DiskTrouble:
-            task = NO_ROOM
+            task = DISK_FULL
         if isinstance(task, Text):
             return {"task": "", "problem": task.of(language(request))}
         return {"task": task.id, "problem": ""}
@@ -101,7 +97,7 @@ def ordered(order: Order) -> Callable[[Request], Awaitable[Response]]:
         asked = await json_of(request)
         if not isinstance(asked, dict):
             return Response(status_code=400)
-        return JSONResponse(await order(request, owner, asked), headers=FRESH)
+        return JSONResponse(await order(request, owner, asked), headers=NO_STORE)
 
     return answer
 

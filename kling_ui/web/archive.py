@@ -24,6 +24,7 @@ from ..fields import KEPT
 from ..pictures import PictureFolder
 from ..studio import Studio
 from ..task import Picture, Task, is_id
+from .answers import NO_STORE, missing
 from .body import body_of
 from .links import PREFIX
 from .owner import owner_of
@@ -46,12 +47,9 @@ def archive_routes(studio: Studio) -> Sequence[BaseRoute]:
         asked = [await studio.task(task_id, owner=owner) for task_id in ids]
         tasks = [task for task in asked if task]
         if not tasks:
-            return Response(status_code=404)
+            return missing(request.scope)
         name = time.strftime("kling-%Y%m%d-%H%M%S.zip")
-        headers = {
-            "content-disposition": f"attachment; filename={name}",
-            "cache-control": "no-store",
-        }
+        headers = NO_STORE | {"content-disposition": f"attachment; filename={name}"}
         pieces = packed(tasks, studio.folder, settings=_given(form, "settings") == "1")
         return StreamingResponse(pieces, media_type="application/zip", headers=headers)
 

@@ -8,20 +8,18 @@ from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 
-LARGEST = 64 * 1024  # bytes
+LARGEST = 64 * 1024  # bytes of what a route of ours reads
 PATIENCE = 10.0  # seconds for it to arrive
 
 
-async def body_of(
-    request: Request, *, largest: int = LARGEST, patience: float = PATIENCE
-) -> bytes | None:
+async def body_of(request: Request) -> bytes | None:
     """None where it is too large, too slow or breaks off; no more of it is read then."""
     body = bytearray()
     try:
-        async with asyncio.timeout(patience):
+        async with asyncio.timeout(PATIENCE):
             async for chunk in request.stream():
                 body += chunk
-                if len(body) > largest:
+                if len(body) > LARGEST:
                     return None
     except (TimeoutError, ClientDisconnect):
         return None

@@ -7,8 +7,9 @@ import hashlib
 import json
 import re
 import secrets
-from asyncio import to_thread
+from asyncio import get_running_loop
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from typing import Any, get_args
 
@@ -21,6 +22,7 @@ from .guard import KNOWN, page_policy
 from .language import language
 from .owner import owner_of
 
+_PACKING = ThreadPoolExecutor(1, "packing")  # the history waits for nobody's page
 _API_INFO = re.compile(rb"(window\.gradio_api_info = )\{.*?\}(;</script>)", re.DOTALL)
 
 
@@ -112,13 +114,17 @@ class _Page:
         headers = MutableHeaders(scope=self._start)
         headers["content-security-policy"] = page_policy(nonce=nonce, ancestors=self._ancestors)
         if self._packed:
-            body = await to_thread(gzip.compress, body, 6, mtime=0)
+            body = await get_running_loop().run_in_executor(_PACKING, _packed, body)
             headers["content-encoding"] = "gzip"
         headers["content-length"] = str(len(body))
         headers["vary"] = "accept-encoding, accept-language, cookie"
         headers["cache-control"] = "no-cache"
         await self._send(self._start)
         await self._send({"type": "http.response.body", "body": body})
+
+
+def _packed(body: bytes) -> bytes:
+    return gzip.compress(body, 6, mtime=0)
 
 
 def _is_html(message: Message) -> bool:

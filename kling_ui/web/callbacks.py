@@ -14,8 +14,6 @@ from starlette.routing import BaseRoute, Route
 from ..studio import CALLBACK_PATH, Hint, Studio
 from .body import body_of
 
-LARGEST = 64 * 1024  # bytes of a body
-PATIENCE = 10.0  # seconds for a body to arrive
 MOST = 20  # hints of one task in a second
 MOST_TASKS = 1000  # that are heard of in a second
 log = logging.getLogger(__name__)
@@ -31,7 +29,7 @@ def callback_routes(
 
     async def called(request: Request) -> Response:
         task_id, mac = request.path_params["task_id"], request.path_params["mac"]
-        body = await body_of(request, largest=LARGEST, patience=PATIENCE)
+        body = await body_of(request)
         hint = None if body is None else callbacks.heard(task_id, mac, request.headers, body)
         if hint and pace.allows(task_id, now=clock()):
             _pass_on(studio, hint)

@@ -12,7 +12,8 @@ from starlette.routing import BaseRoute, Route
 from ..history import DiskTrouble
 from ..settings import Secret
 from ..studio import Studio
-from .account import FRESH, NO_ROOM, ordered
+from .account import ordered
+from .answers import DISK_FULL, NO_STORE
 from .language import language
 from .links import PREFIX
 from .owner import caller_of, owner_of
@@ -25,7 +26,7 @@ def key_routes(studio: Studio) -> Sequence[BaseRoute]:
         try:
             problem = await studio.bring_key(secret, owner=owner, caller=caller_of(request))
         except DiskTrouble:
-            problem = NO_ROOM
+            problem = DISK_FULL
         return {"problem": problem.of(language(request)) if problem else ""}
 
     async def forget(request: Request) -> Response:
@@ -33,7 +34,7 @@ def key_routes(studio: Studio) -> Sequence[BaseRoute]:
         if not owner:
             return Response(status_code=403)
         await studio.keys.forget(owner)
-        return JSONResponse({"problem": ""}, headers=FRESH)
+        return JSONResponse({"problem": ""}, headers=NO_STORE)
 
     return [
         Route(f"{PREFIX}/key", ordered(bring), methods=["POST"]),

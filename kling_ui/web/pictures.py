@@ -10,13 +10,14 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from ..pictures import inscribed
 from ..request import SHARED
 from ..studio import Studio
 from ..task import Picture, Task, is_id
+from .answers import missing
 from .links import PREFIX
 from .owner import owner_of
 
@@ -32,13 +33,13 @@ def picture_routes(studio: Studio) -> Sequence[BaseRoute]:
     async def original(request: Request) -> Response:
         picture = await _owned(studio, request)
         if picture is None:
-            return _missing()
+            return missing(request.scope)
         headers = FOREVER | {"x-content-type-options": "nosniff"}
         if "download" in request.query_params:
             headers["content-disposition"] = await _attachment(studio, request, picture)
         path = studio.folder.original(picture.file)
         if not path.is_file():
-            return _missing()
+            return missing(request.scope)
         if "settings" in request.query_params:
             data = await _inscribed(studio, request, picture, path)
             return Response(data, media_type=picture.media_type, headers=headers)
@@ -47,17 +48,17 @@ def picture_routes(studio: Studio) -> Sequence[BaseRoute]:
     async def rendition(request: Request) -> Response:
         picture, side = await _owned(studio, request), SIDES.get(request.path_params["side"])
         if picture is None or side is None:
-            return _missing()
+            return missing(request.scope)
         try:
             path = await studio.folder.rendition(picture.file, side)
         except FileNotFoundError:
-            return _missing()
+            return missing(request.scope)
         return FileResponse(path, media_type="image/webp", headers=FOREVER)
 
     async def placeholder(request: Request) -> Response:
         w, h = int(request.path_params["w"]), int(request.path_params["h"])
         if not (0 < w <= 5000 and 0 < h <= 5000):
-            return _missing()
+            return missing(request.scope)
         svg = _PLACEHOLDER.format(w=w, h=h)
         headers = {"cache-control": "public, max-age=86400"}
         return Response(svg, media_type="image/svg+xml", headers=headers)
@@ -101,7 +102,3 @@ def file_name(picture: Picture, *, prompt: Any) -> str:
     mark = "-watermark" if picture.watermarked else ""
     ending = picture.file.rpartition(".")[2]
     return f"{words}-{picture.task_id[:6]}-{picture.position + 1}{mark}.{ending}"
-
-
-def _missing() -> Response:
-    return PlainTextResponse("Not found", status_code=404)

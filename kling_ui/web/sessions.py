@@ -1,4 +1,4 @@
-"""Gradio's sessions, each for whoever began it.
+"""Gradio's sessions, calls and uploads, each for whoever began it.
 
 Gradio sends what a queued call brings to whoever names its session, or the call itself, and once
 only. The name is the client's own, and stands in addresses that proxies write down."""
@@ -10,16 +10,20 @@ import re
 from collections import OrderedDict
 
 from starlette.datastructures import QueryParams
-from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .answers import missing
 from .owner import NOBODY, owner_of_scope
 
 LARGEST = 1024  # bytes of an answer that names a call
-MOST, EACH = 100_000, 500  # sessions and calls that are remembered, in all and of one owner
+MOST, EACH = 100_000, 500  # names that are remembered, in all and of one owner
 NAME = re.compile(r"[\w-]{1,64}", re.ASCII)
 _BEGUN = re.compile(r"/gradio_api/(queue/join|run/predict|call/\w+)")  # named in the body
-_HEARD = "/gradio_api/queue/data"  # named in the query
+_ASKED = {  # named in the query
+    "/gradio_api/queue/data": "session_hash",
+    "/gradio_api/upload": "upload_id",
+    "/gradio_api/upload_progress": "upload_id",
+}
 _KEPT = re.compile(r"/gradio_api/heartbeat/([^/]+)")
 _CALLED = re.compile(r"/gradio_api/call/\w+/([^/]+)")
 
@@ -39,17 +43,17 @@ class Sessions:
             owner, path = owner_of_scope(scope), scope["path"].rstrip("/")
             name, receive = await _named(scope, path, receive)
             if not self._may(path, name, owner):
-                await PlainTextResponse("Not found", 404)(scope, receive, send)
+                await missing(scope)(scope, receive, send)
             else:
                 begins = _BEGUN.fullmatch(path)
                 await app(scope, receive, self._heard(owner, send) if begins else send)
 
         return serve
 
-    def _may(self, path: str, session: str, owner: str) -> bool:
+    def _may(self, path: str, name: str, owner: str) -> bool:
         if called := _CALLED.fullmatch(path):
             return self._owners.get(called[1], NOBODY) == owner
-        return not session or self._has(session, owner)
+        return not name or self._has(name, owner)
 
     def _has(self, name: str, owner: str) -> bool:
         """Whether it is this owner's, from now on if it was nobody's. Whoever names too many loses
@@ -91,10 +95,10 @@ class Sessions:
 
 
 async def _named(scope: Scope, path: str, receive: Receive) -> tuple[str, Receive]:
-    """The session that a request names, empty where it names none; and the request's body as it
-    has yet to be read."""
-    if path == _HEARD:
-        return QueryParams(scope["query_string"]).get("session_hash", ""), receive
+    """What a request names, empty where that is nothing; and the request's body as it has yet to
+    be read."""
+    if asked := _ASKED.get(path):
+        return QueryParams(scope["query_string"]).get(asked, ""), receive
     if kept := _KEPT.fullmatch(path):
         return kept[1], receive
     if scope["method"] != "POST" or not _BEGUN.fullmatch(path):

@@ -16,6 +16,7 @@ from ..history import Cursor, Search
 from ..studio import Studio
 from ..task import Task, is_id
 from ..text import Lang
+from .answers import NO_STORE, missing
 from .body import json_of
 from .cards import Cards
 from .language import language
@@ -25,7 +26,6 @@ from .search import search_of
 
 PAGE = 60  # cards
 MOST = 500  # tasks that something is done with at once
-FRESH = {"cache-control": "no-store"}
 _CURSOR = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)-([0-9a-f]{32})")
 
 
@@ -40,22 +40,22 @@ def task_routes(studio: Studio, cards: Cards) -> Sequence[BaseRoute]:
         if search is None or (before is None and "before" in query):
             return Response(status_code=400)
         if before is None:
-            return JSONResponse(await lists.first(owner, lang, search), headers=FRESH)
-        return JSONResponse(await lists.page(owner, lang, search, before), headers=FRESH)
+            return JSONResponse(await lists.first(owner, lang, search), headers=NO_STORE)
+        return JSONResponse(await lists.page(owner, lang, search, before), headers=NO_STORE)
 
     async def story(request: Request) -> Response:
         owner, task_id = owner_of(request), request.path_params["id"]
         found = await studio.story(task_id, owner=owner) if owner and is_id(task_id) else None
         if found is None:
-            return Response(status_code=404)
-        return JSONResponse({"states": found.states, "reply": found.reply}, headers=FRESH)
+            return missing(request.scope)
+        return JSONResponse({"states": found.states, "reply": found.reply}, headers=NO_STORE)
 
     async def comparison(request: Request) -> Response:
         owner, name = owner_of(request), request.path_params["id"]
         cells = await studio.comparison(name, owner=owner) if owner and is_id(name) else []
         if not cells:
-            return Response(status_code=404)
-        return JSONResponse({"tasks": await cards.of(cells, language(request))}, headers=FRESH)
+            return missing(request.scope)
+        return JSONResponse({"tasks": await cards.of(cells, language(request))}, headers=NO_STORE)
 
     async def delete(request: Request) -> Response:
         owner = owner_of(request)

@@ -221,6 +221,16 @@ def test_who_knows_her_call_does_not_hear_what_it_brings(ann: Victim, visitor: C
     assert ann.pictures[0] in ann.who.get(f"/gradio_api/call/tasks/{event}").text
 
 
+def test_who_knows_her_upload_does_not_hear_how_it_goes(ann: Victim, visitor: Come) -> None:
+    other, known = visitor(), {"upload_id": nonce()}
+    files = {"files": (f"{CANARY}.jpg", photo(), "image/jpeg")}
+    assert ann.who.post("/gradio_api/upload", params=known, files=files).status_code == 200
+    assert other.get("/gradio_api/upload_progress", params=known).status_code == 404
+    assert other.post("/gradio_api/upload", params=known, files=files).status_code == 404
+    with ann.who.http.stream("GET", "/gradio_api/upload_progress", params=known) as heard:
+        assert heard.status_code == 200
+
+
 def test_who_knows_her_session_does_not_keep_it_from_her(ann: Victim, visitor: Come) -> None:
     """Also not by opening and closing what her browser holds open."""
     spy, events = visitor(), ann.who.events

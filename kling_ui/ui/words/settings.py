@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...studio import KEPT_HOURS
 from ...text import Text
 
 WORDS: dict[str, Text] = {
@@ -35,14 +36,15 @@ WORDS: dict[str, Text] = {
     # a key of one's own
     "own_key": Text("Your own key", "您自己的密钥"),
     "key_help": Text(
-        "It is kept in the server's memory only, for 12 hours after its last use, and pays for "
-        "your pictures only.",
-        "密钥只保存在服务器内存中，最后一次使用 12 小时后删除，仅用于支付您的图片。",
-    ),
+        "It is kept in the server's memory only, for {hours} hours after its last use, and pays "
+        "for your pictures only.",
+        "密钥只保存在服务器内存中，最后一次使用 {hours} 小时后删除，仅用于支付您的图片。",
+    ).fill(hours=KEPT_HOURS),
     "key_help_held": Text(
-        "It is forgotten 12 hours after its last use. Tasks under way wait until it comes again.",
-        "最后一次使用 12 小时后会被删除。届时进行中的任务会等待您再次填入密钥。",
-    ),
+        "It is forgotten {hours} hours after its last use. Tasks under way wait until it comes "
+        "again.",
+        "最后一次使用 {hours} 小时后会被删除。届时进行中的任务会等待您再次填入密钥。",
+    ).fill(hours=KEPT_HOURS),
     "key_held": Text(
         "In use: the key that ends in {ending}.", "正在使用：以 {ending} 结尾的密钥。"
     ),

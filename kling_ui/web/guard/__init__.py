@@ -8,5 +8,16 @@ from .hosts import Hosts
 from .login import Login
 from .pace import Pace
 from .room import Uploads
+from .waiting import hang_up
 
-__all__ = ["KNOWN", "Guard", "Hosts", "Login", "Pace", "Uploads", "frame_ancestors", "page_policy"]
+__all__ = [
+    "KNOWN",
+    "Guard",
+    "Hosts",
+    "Login",
+    "Pace",
+    "Uploads",
+    "frame_ancestors",
+    "hang_up",
+    "page_policy",
+]

@@ -7,12 +7,11 @@ import math
 import re
 
 from starlette.datastructures import Headers
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ...text import Text
-from ..language import language
+from ..answers import missing, refusal
 from ..owner import CALLER, cookie_of
 from .body import TooLarge, TooSlow, drained, limited, said_size
 from .doors import UPLOAD, Door, door_to
@@ -40,7 +39,6 @@ FROM_ELSEWHERE = Text(
     "the Host header as it came.",
     "该请求来自其他网站的页面，不予响应。如使用代理，请原样转发 Host 请求头。",
 )
-NOTHING_HERE = Text("Nothing is here.", "这里没有内容。")
 TOO_LARGE = Text("That is too large.", "内容过大。")
 TOO_SLOW = Text("That took too long to arrive.", "传输超时。")
 TOO_OFTEN = Text("Busy: too many requests. Wait a moment.", "请求过于频繁，请稍候再试。")
@@ -87,14 +85,14 @@ class Guard:
         headers = Headers(scope=scope)
         door = door_to(scope["method"], scope["path"], scope["query_string"])
         known = self._login is None or self._login.known(scope)
-        refusal = self._refusal(scope, headers, door, known=known)
-        if refusal or door is None:
+        refused = self._refusal(scope, headers, door, known=known)
+        if refused or door is None:
             await drained(receive, largest=UPLOAD, patience=2.0)
-            await (refusal or _refuse(scope, 404, NOTHING_HERE))(scope, receive, send)
+            await (refused or missing(scope))(scope, receive, send)
             return
         if door.file and not await self._uploads.room():
             await drained(receive, largest=UPLOAD, patience=2.0)
-            await _refuse(scope, 507, NO_ROOM)(scope, receive, send)
+            await refusal(scope, 507, NO_ROOM)(scope, receive, send)
             return
         inner = {
             **scope,
@@ -120,23 +118,23 @@ class Guard:
         calls = door is not None and door.called and self._hosts.known_to_kling(headers)
         if not calls and not self._hosts.known(scope, headers):
             host = re.sub(r"[^\w.:\[\]-]", "", headers.get("host", ""))[:100]
-            return _refuse(scope, 421, UNKNOWN_HOST.fill(host=host))
+            return refusal(scope, 421, UNKNOWN_HOST.fill(host=host))
         if not self._hosts.asked_from_here(scope, headers, led=door is None or door.led):
-            return _refuse(scope, 403, FROM_ELSEWHERE)
+            return refusal(scope, 403, FROM_ELSEWHERE)
         if door is None:
-            return _refuse(scope, 404, NOTHING_HERE)
+            return missing(scope)
         if door.to == "known" and not known:
-            return _refuse(scope, 401, LOG_IN)
+            return refusal(scope, 401, LOG_IN)
         if said_size(headers) > door.largest:
-            return _refuse(scope, 413, TOO_LARGE)
+            return refusal(scope, 413, TOO_LARGE)
         if wait := self._wait(scope, headers, door.counted):
-            return _refuse(scope, 429, TOO_OFTEN, **{"retry-after": str(math.ceil(wait))})
+            return refusal(scope, 429, TOO_OFTEN, **{"retry-after": str(math.ceil(wait))})
         if door.file and self._space:
             size = said_size(headers) or door.largest
             if wait := self._bytes.wait(self._caller(scope, headers), size):
-                return _refuse(scope, 429, TOO_OFTEN, **{"retry-after": str(math.ceil(wait))})
+                return refusal(scope, 429, TOO_OFTEN, **{"retry-after": str(math.ceil(wait))})
         if door.held and self._crowd.full(self._caller(scope, headers)):
-            return _refuse(scope, 429, TOO_OFTEN, **{"retry-after": "10"})
+            return refusal(scope, 429, TOO_OFTEN, **{"retry-after": "10"})
         return None
 
     def _wait(self, scope: Scope, headers: Headers, cost: float) -> float:
@@ -175,7 +173,7 @@ class Guard:
 
         async with self._login.trying(caller) as tries:
             if tries is None:
-                late = _refuse(scope, 429, TOO_OFTEN, **{"retry-after": "15"})
+                late = refusal(scope, 429, TOO_OFTEN, **{"retry-after": "15"})
                 await late(scope, receive, send)
                 return
             await _within(app, scope, receive, judged, door)
@@ -197,17 +195,12 @@ async def _within(app: ASGIApp, scope: Scope, receive: Receive, send: Send, door
     except (TooLarge, TooSlow) as error:
         status, text = (413, TOO_LARGE) if isinstance(error, TooLarge) else (408, TOO_SLOW)
         if not begun:
-            await _refuse(scope, status, text)(scope, receive, send)
+            await refusal(scope, status, text)(scope, receive, send)
     except Exception:
         log.exception("%s %s broke", scope["method"], scope["path"])
         if begun:
             raise
-        await _refuse(scope, 500, BROKE)(scope, receive, send)
-
-
-def _refuse(scope: Scope, status: int, text: Text, **headers: str) -> Response:
-    said = text.of(language(Request(scope)))
-    return PlainTextResponse(said, status, headers={"cache-control": "no-store", **headers})
+        await refusal(scope, 500, BROKE)(scope, receive, send)
 
 
 def _address(scope: Scope, *, proxied: bool) -> str:

@@ -10,9 +10,11 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
+from .doors import UPLOAD_PATIENCE
+
 MOST_UPLOADS = 4 * 1024**3  # bytes in the folder
 LEAST_FREE = 500 * 1024**2  # bytes on the disk
-FRESH = 1.0  # seconds that a look at the folder holds
+LOOK_HOLDS = 1.0  # seconds that a look at the folder is good for
 
 
 class Crowd:
@@ -41,28 +43,31 @@ class Uploads:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._looked, self._room, self._coming = -FRESH, True, 0
+        self._looked, self._room, self._coming = -LOOK_HOLDS, True, 0
 
     @asynccontextmanager
     async def coming(self) -> AsyncIterator[None]:
-        """While a file comes in. What broke off is gone as soon as nothing comes in any more."""
+        """While a file comes in. What broke off is gone as soon as nothing comes in any more, or
+        nothing that began so long ago can."""
         self._coming += 1
         try:
             yield
         finally:
             self._coming -= 1
-            if not self._coming:
-                await asyncio.shield(asyncio.to_thread(self._sweep))
+            older = UPLOAD_PATIENCE if self._coming else 0.0
+            await asyncio.shield(asyncio.to_thread(self._sweep, older=older))
 
-    def _sweep(self) -> None:
-        """Parts lie directly in the folder, whole files in folders of their own."""
+    def _sweep(self, *, older: float) -> None:
+        """Parts, which lie directly in the folder (whole files have folders of their own), to which
+        nothing was added for so many seconds."""
         for part in self._folder.glob("tmp*"):
             with suppress(OSError):
-                part.unlink()
+                if time.time() - part.stat().st_mtime >= older:
+                    part.unlink()
 
     async def room(self) -> bool:
         """Whether it takes another file."""
-        if time.monotonic() - self._looked > FRESH:
+        if time.monotonic() - self._looked > LOOK_HOLDS:
             self._room = await asyncio.to_thread(self._has_room)
             self._looked = time.monotonic()
         return self._room
