@@ -61,11 +61,20 @@ async def test_the_oldest_go_first_and_starred_ones_last(
 
     live = account(server.url, name="live", key="live")
     studio = studio_of(tmp_path, demo, live, shared=shared)
-    full = False
+    room = 10
 
     def free() -> int:
         pictures = len([*(tmp_path / "pictures").rglob("*.png")])
-        return housekeeping.LOW - full * (pictures > 2)
+        return housekeeping.LOW - (pictures > room)
+
+    async def becomes(*wanted: str) -> None:
+        with studio.watching(OWNER) as changed:
+            async with asyncio.timeout(10):
+                while await left(studio) != [*wanted]:
+                    await changed.wait()
+                    changed.clear()
+        await asyncio.sleep(0.2)
+        assert await left(studio) == [*wanted]
 
     monkeypatch.setattr(studio.folder, "free", free)
     async with studio.running():
@@ -74,16 +83,9 @@ async def test_the_oldest_go_first_and_starred_ones_last(
         for prompt in ("old", "new"):
             await drawn(studio, prompt)
         assert await left(studio) == ["new", "old", "starred", "paid"]
-        full = True
-        wanted = ["starred", "paid"] if shared else ["new", "old", "starred", "paid"]
-        with studio.watching(OWNER) as changed:
-            async with asyncio.timeout(10):
-                while await left(studio) != wanted:
-                    await changed.wait()
-                    changed.clear()
-        await asyncio.sleep(0.2)
-        assert await left(studio) == wanted
-        if shared:
-            files = [*(tmp_path / "pictures").rglob("*.png")]
-            assert len(files) == 2
+        room = 2
+        await becomes(*(["starred", "paid"] if shared else ["new", "old", "starred", "paid"]))
+        room = 0
+        await becomes(*(["paid"] if shared else ["new", "old", "starred", "paid"]))
+        assert len([*(tmp_path / "pictures").rglob("*.png")]) == (1 if shared else 4)
     await closed(studio)
