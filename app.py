@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from kling_ui.client import BearerAuth, KlingClient, auth_of
 from kling_ui.history import DiskTrouble, History, TooNew
-from kling_ui.pictures import Downloader, PictureFolder
+from kling_ui.pictures import Downloader, PictureFolder, give_back_memory
 from kling_ui.prices import DEMO_HOST, Prices
 from kling_ui.settings import Redactor, Secret, Settings, tame_gradio
 from kling_ui.simulator import Options, build
@@ -272,6 +272,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     settings = Settings.load()
     redactor = write_no_secret(settings)
+    give_back_memory()
     if settings.refusal:
         sys.exit(settings.refusal.en)
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 from .download import Downloader, Fetched, NotFetched
 from .folder import Kept, PictureFolder
 from .inscription import inscribed
+from .memory import give_back_memory
 from .reference import Reference, clean_reference
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "PictureFolder",
     "Reference",
     "clean_reference",
+    "give_back_memory",
     "inscribed",
 ]

@@ -11,7 +11,7 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -26,7 +26,8 @@ from .reference import Reference, clean_reference
 
 Side = Literal[480, 1280]  # the longest side of a rendition, in pixels
 
-MOST_PIXELS = 64_000_000
+MOST_PIXELS = 30_000_000
+HEAVY = 10_000_000  # pixels; such pictures take hundreds of megabytes, and one is enough at a time
 _SIDES: tuple[Side, ...] = get_args(Side)
 _SUFFIXES = {"PNG": "png", "JPEG": "jpg", "WebP": "webp"}
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -54,8 +55,9 @@ class PictureFolder:
     """Below `root`: ``originals/<id>.png|jpg|webp``, ``renditions/<id>-<side>.webp`` and
     ``references/<sha256>.png|jpg``. A name that is not one of ours is FileNotFoundError.
 
-    Pixels are worked on two pictures at a time, whoever asks; renditions that nobody asked for
-    yet are made one at a time when there is nothing better to do. Belongs to one event loop."""
+    Pixels are worked on two pictures at a time, whoever asks, one of them may be heavy; renditions
+    that nobody asked for yet are made one at a time when there is nothing better to do. Belongs to
+    one event loop."""
 
     def __init__(self, root: Path) -> None:
         _private(root)
@@ -63,6 +65,7 @@ class PictureFolder:
         self._renditions = _private(root / "renditions")
         self._references = _private(root / "references")
         self._turns, self._spare = asyncio.Semaphore(2), asyncio.Semaphore(1)
+        self._heavy = asyncio.Lock()
         self._arriving, self._calm = 0, asyncio.Event()  # pictures on their way to the disk
         self._calm.set()
         self._at_hand: dict[str, Image.Image] = {}  # id of a picture without renditions → pixels
@@ -93,7 +96,7 @@ class PictureFolder:
             try:
                 with self._arrival():
                     fetched = await downloader.fetch(url, part)
-                    async with self._turns:
+                    async with self._turn(part):
                         kept, image = await self._settle(part, picture_id, fetched)
             finally:
                 part.unlink(missing_ok=True)
@@ -105,9 +108,16 @@ class PictureFolder:
         originals = (self._originals / f"{picture_id}.{end}" for end in _SUFFIXES.values())
         for original in filter(Path.exists, originals):
             with contextlib.suppress(OSError, NotFetched):
-                async with self._turns:
+                async with self._turn(original):
                     return await asyncio.to_thread(_found, original)
         return None
+
+    @contextlib.asynccontextmanager
+    async def _turn(self, source: bytes | Path) -> AsyncIterator[None]:
+        """To work on the pixels of a picture."""
+        heavy = await asyncio.to_thread(pixels.count, source) > HEAVY
+        async with self._heavy if heavy else contextlib.nullcontext(), self._turns:
+            yield
 
     @contextlib.contextmanager
     def _arrival(self) -> Iterator[None]:
@@ -164,7 +174,7 @@ class PictureFolder:
             if not original.exists():  # perhaps on its way: not waited for
                 raise FileNotFoundError("no such picture")
             if not path.exists():
-                async with self._turns:
+                async with self._turn(original):
                     await asyncio.to_thread(self._render, original, side)
         return path
 
@@ -178,7 +188,7 @@ class PictureFolder:
 
     async def receive(self, source: bytes | Path) -> Reference | Text:
         """`clean_reference` off the event loop, in turn with the other work on pixels."""
-        async with self._turns:
+        async with self._turn(source):
             return await asyncio.to_thread(clean_reference, source)
 
     def keep_reference(self, reference: Reference) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Callable
+from pathlib import Path
 from typing import IO
 
 from PIL import Image, ImageCms, ImageOps
@@ -71,6 +72,20 @@ def kind_of(head: bytes) -> str:
     return "SVG" if text.startswith(b"<") and b"<svg" in text else ""
 
 
+def count(source: bytes | Path) -> int:
+    """How many pixels a file says it has; 0 where it is no picture."""
+    with contextlib.suppress(Exception), _opened(source) as file:
+        kind = kind_of(file.read(4096))
+        file.seek(0)
+        width, height = _READERS[kind](file).size
+        return width * height
+    return 0
+
+
+def _opened(source: bytes | Path) -> IO[bytes]:
+    return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
+
+
 def decode(file: IO[bytes], kind: str, *, most: int, still: bool = False) -> Image.Image:
     """The picture in full, upright, 8 bits a channel: L, RGB, CMYK or RGBA, with its colour
     profile in ``info``. More than `most` pixels are refused from the header, before any is
@@ -110,9 +125,9 @@ def _upright(image: Image.Image) -> Image.Image:
 def _plain(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):  # 16-bit greys: keep the upper eight bits
         return image.convert("I").point(lambda grey: grey * (1 / 256)).convert("L")
-    if image.has_transparency_data:
-        return image.convert("RGBA")
-    return image if image.mode in {"L", "RGB", "CMYK"} else image.convert("RGB")
+    target = "RGBA" if image.has_transparency_data else "RGB"
+    kept = {"RGBA"} if target == "RGBA" else {"L", "RGB", "CMYK"}
+    return image if image.mode in kept else image.convert(target)  # which always makes a copy
 
 
 def fitted(size: tuple[int, int], longest: int) -> tuple[int, int]:
@@ -156,6 +171,7 @@ def on_white(image: Image.Image) -> Image.Image:
         return image
     page = Image.new("RGB", image.size, "white")
     page.paste(image, mask=image.getchannel("A"))
+    page.info |= image.info  # its colours are still those of its profile
     return page
 
 

@@ -19,7 +19,7 @@ SHORTEST_SIDE = 300
 MOST_STRETCHED = 2.5
 MOST_BASE64 = 10_000_000  # Kling says 10 MB and not of what; this is safe either way
 MOST_BYTES = 20_000_000  # ours
-MOST_PIXELS = 40_000_000  # ours
+MOST_PIXELS = 30_000_000  # ours: with more, reading it would take over 300 MB
 LONGEST_SIDE = 4096  # ours
 _QUALITIES = (95, 90, 85, 78)
 
@@ -80,7 +80,7 @@ def clean_reference(source: bytes | Path) -> Reference | Text:
     if kind not in {"PNG", "JPEG"}:
         return OTHER_FORMAT.fill(kind=kind) if kind else NO_PICTURE
     try:
-        image = pixels.decode(io.BytesIO(data), kind, most=MOST_PIXELS, still=True)
+        image = pixels.on_white(pixels.decode(io.BytesIO(data), kind, most=MOST_PIXELS, still=True))
     except pixels.Unusable as unusable:
         return unusable.why
     return _misfit(*image.size) or _encoded(image)
@@ -123,7 +123,7 @@ def _ratio(width: int, height: int) -> str:
 def _encoded(image: Image.Image) -> Reference:
     """PNG if that is small enough, else the best JPEG, else the best JPEG of a smaller picture.
     Ends before a side falls below 300: such a picture of any content is small enough."""
-    clean = pixels.bare(pixels.on_white(pixels.srgb(pixels.shrink(image, LONGEST_SIDE))))
+    clean = pixels.bare(pixels.srgb(pixels.shrink(image, LONGEST_SIDE)))
     data = _saved(clean, "PNG")
     if _sendable(data):
         return Reference(data, "image/png", *clean.size)
