@@ -21,12 +21,13 @@ LAYERS = (  # a module knows the lines above its own and nothing beside it
     ("app", "backup"),
 )
 TEXT_ONLY = {"settings", "errors", "catalog", "addresses"}
-OWNERS = {  # every library from elsewhere; numpy and fastapi come with Gradio
+OWNERS = {  # every library from elsewhere; numpy, fastapi and brotli come with Gradio
     "gradio": {"ui", "app"},
     "sqlite3": {"history"},
     "httpx": {"client", "pictures", "simulator", "app"},
     "starlette": {"web", "simulator"},
     "fastapi": {"web"},
+    "brotli": {"web"},
     "uvicorn": {"simulator"},
     "PIL": {"pictures", "simulator"},
     "numpy": {"pictures", "simulator"},

@@ -20,6 +20,7 @@ from .events import event_routes
 from .guard import Guard, Hosts, Login, Uploads, frame_ancestors, hang_up
 from .keys import key_routes
 from .owner import Owners
+from .packing import Packing
 from .pictures import picture_routes
 from .sessions import Sessions
 from .tasks import task_routes
@@ -65,4 +66,4 @@ def routes(
 
 def middleware(guard: Guard, owners: Owners, boot: Boot) -> Sequence[Middleware]:
     """Outermost first."""
-    return [Middleware(one.around) for one in (guard, owners, Sessions(), boot)]
+    return [Middleware(one.around) for one in (guard, owners, Sessions(), boot, Packing())]

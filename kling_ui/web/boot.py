@@ -9,7 +9,6 @@ import re
 import secrets
 from asyncio import get_running_loop
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from typing import Any, get_args
 
@@ -21,8 +20,8 @@ from ..text import Lang
 from .guard import KNOWN, page_policy
 from .language import language
 from .owner import owner_of
+from .packing import PACKING
 
-_PACKING = ThreadPoolExecutor(1, "packing")  # the history waits for nobody's page
 _API_INFO = re.compile(rb"(window\.gradio_api_info = )\{.*?\}(;</script>)", re.DOTALL)
 
 
@@ -114,7 +113,7 @@ class _Page:
         headers = MutableHeaders(scope=self._start)
         headers["content-security-policy"] = page_policy(nonce=nonce, ancestors=self._ancestors)
         if self._packed:
-            body = await get_running_loop().run_in_executor(_PACKING, _packed, body)
+            body = await get_running_loop().run_in_executor(PACKING, _packed, body)
             headers["content-encoding"] = "gzip"
         headers["content-length"] = str(len(body))
         headers["vary"] = "accept-encoding, accept-language, cookie"

@@ -1,0 +1,92 @@
+"""Gradio's files and ours are packed once, and not for everybody who comes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import brotli
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+
+from kling_ui.web import packing
+from kling_ui.web.packing import Packing
+
+CODE = "const a = 1;\n" * 20_000  # FileResponse sends it in pieces
+Ask = Callable[..., "httpx.Response"]
+
+
+@pytest.fixture
+def asked() -> Counter[str]:
+    return Counter()
+
+
+@pytest.fixture
+async def client(tmp_path: Path, asked: Counter[str]) -> AsyncIterator[httpx.AsyncClient]:
+    (tmp_path / "a.js").write_text(CODE)
+
+    async def file(request: Request) -> Response:
+        asked[request.url.path] += 1
+        path = tmp_path / request.path_params["name"]
+        if not path.exists():
+            return Response("none", 404)
+        return FileResponse(path, headers={"cache-control": "public", "x-of": "the file"})
+
+    site = Starlette(routes=[Route(f"/{one}/{{name:path}}", file) for one in ("assets", "file")])
+    wire = httpx.ASGITransport(app=Packing().around(site))
+    headers = {"accept-encoding": "gzip, br"}
+    async with httpx.AsyncClient(transport=wire, base_url="http://x", headers=headers) as one:
+        yield one
+
+
+async def test_a_file_is_packed_once_and_comes_as_it_was(
+    client: httpx.AsyncClient, asked: Counter[str]
+) -> None:
+    for _ in range(3):
+        async with client.stream("GET", "/assets/a.js") as answer:
+            raw = b"".join([piece async for piece in answer.aiter_raw()])
+        assert brotli.decompress(raw).decode() == CODE
+        assert answer.headers["content-length"] == str(len(raw))
+        assert len(raw) < 1000
+        assert answer.headers["content-encoding"] == "br"
+        assert answer.headers["content-type"].startswith("text/javascript")
+        assert answer.headers["vary"] == "accept-encoding"
+        assert (answer.headers["cache-control"], answer.headers["x-of"]) == ("public", "the file")
+    assert asked == {"/assets/a.js": 1}
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/assets/a.js", {"accept-encoding": "gzip"}),
+        ("/assets/a.js", {"range": "bytes=0-9"}),
+        ("/assets/a.js", {"if-none-match": '"x"'}),
+        ("/file/a.js", {}),
+        ("/assets/a.png", {}),
+        ("/assets/none.js", {}),
+    ],
+)
+async def test_what_else_is_asked_for_is_answered_as_ever(
+    client: httpx.AsyncClient, asked: Counter[str], path: str, headers: dict[str, str]
+) -> None:
+    await client.get("/assets/a.js")
+    asked.clear()
+    for _ in range(2):
+        answer = await client.get(path, headers=headers)
+        assert "content-encoding" not in answer.headers
+        assert answer.text in (CODE, CODE[:10], "none")
+    assert asked == {path: 2}
+
+
+async def test_no_more_is_kept_than_there_is_room_for(
+    client: httpx.AsyncClient, asked: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packing, "MOST_KEPT", 10)
+    for _ in range(2):
+        assert (await client.get("/assets/a.js")).text == CODE
+    assert asked.total() == 2
