@@ -46,6 +46,8 @@ class State(StrEnum):
         return self is State.UNCONFIRMED or (self.over and self is not State.SUCCEEDED)
 
 
+MOST_RESULTS = 20  # pictures of one task; Kling makes at most nine
+
 _OVER = {State.SUCCEEDED, State.FAILED, State.REJECTED, State.CANCELLED, State.EXPIRED}
 
 
@@ -82,7 +84,8 @@ class Answer:
     """What Kling says of a task: the ``data`` of a create or query reply, read leniently.
 
     `status` is Kling's word, with ``succeeded`` (newer endpoints) folded into ``succeed``;
-    a word nobody knows means "still running". Times are Unix milliseconds, 0 when absent.
+    a word nobody knows means "still running". No more than `MOST_RESULTS` pictures are believed.
+    Times are Unix milliseconds, 0 when absent.
     """
 
     task_id: str
@@ -124,7 +127,7 @@ class Answer:
         info, result = _mapping(data.get("task_info")), _mapping(data.get("task_result"))
         images = result.get("images")
         found = (
-            (RemotePicture.from_json(item) for item in images if item)
+            (RemotePicture.from_json(item) for item in images[:MOST_RESULTS] if item)
             if isinstance(images, list)
             else ()
         )
