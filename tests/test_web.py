@@ -464,7 +464,7 @@ async def test_a_picture_that_is_gone_from_the_disk_is_not_found(
         for gone in (path, f"{path}?download", f"{path}/480"):
             answer = await client.get(gone)
             assert answer.status_code == 404
-            assert "cache-control" not in answer.headers
+            assert answer.headers["cache-control"] == "no-store"
 
 
 @pytest.mark.parametrize("name", ["..%2f..%2fhistory.db", "x" * 32, "A" * 32, "0" * 32, "%00"])

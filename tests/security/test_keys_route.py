@@ -366,7 +366,7 @@ async def test_it_is_forgotten_when_nobody_used_it_for_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(policy, "OFTEN", 0.2)
-    long = policy.HOURS * 3600 - 60
+    long = policy.KEPT_HOURS * 3600 - 60
     with paid(seconds=QUICK) as bank:
         async with lending(tmp_path, bank.url) as (studio, clock):
             for owner in ("ann", "bob"):
