@@ -22,7 +22,15 @@ from kling_ui.pictures import Downloader, PictureFolder, give_back_memory
 from kling_ui.prices import DEMO_HOST, Prices
 from kling_ui.settings import Redactor, Secret, Settings, tame_gradio
 from kling_ui.simulator import Options, build
-from kling_ui.studio import Account, Allowance, Callbacks, Studio, account_name, local_secret
+from kling_ui.studio import (
+    Account,
+    Allowance,
+    Callbacks,
+    Studio,
+    account_name,
+    local_secret,
+    whatever_happens,
+)
 from kling_ui.text import Text
 from kling_ui.web import (
     BROKEN,
@@ -191,7 +199,7 @@ def lifespan_of(
                 logging.exception("the studio cannot start")
                 os._exit(1)  # Gradio would wait for its server for ever
             for loop in loops:
-                stack.callback(asyncio.create_task(loop()).cancel)
+                stack.callback(asyncio.create_task(whatever_happens(loop)).cancel)
             yield
 
     return lifespan

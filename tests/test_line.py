@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -163,7 +164,9 @@ async def test_first_come_first_served_for_each(scene: Scene) -> None:
         for task in tasks:
             await until(studio, task, State.SUCCEEDED)
         moments = [scene.entered(task, State.SENDING) for task in tasks]
-    assert moments == sorted(moments)
+    # two may be on their way to the disk side by side
+    assert all(later > earlier - 0.1 for earlier, later in pairwise(moments))
+    assert moments[0] < moments[2] < moments[4] < moments[6]
 
 
 @played(quota=3)

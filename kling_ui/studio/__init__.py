@@ -4,6 +4,7 @@ from .accounts import Account, Accounts, Loan, account_name, local_secret
 from .allowance import Allowance, Left
 from .callbacks import CALLBACK_PATH, Callbacks, Hint
 from .clock import Clock
+from .desk import whatever_happens
 from .keys import KEPT_HOURS
 from .records import Records
 from .studio import NO_OWNER, Studio
@@ -27,4 +28,5 @@ __all__ = [
     "account_name",
     "local_secret",
     "problems_of",
+    "whatever_happens",
 ]

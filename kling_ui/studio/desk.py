@@ -126,5 +126,5 @@ async def whatever_happens(run: Callable[[], Coroutine[Any, Any, None]]) -> None
         try:
             return await run()
         except Exception:
-            log.exception("a loop of the worker broke")
+            log.exception("a loop broke and begins anew")
         await asyncio.sleep(1)
