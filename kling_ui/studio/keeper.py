@@ -8,6 +8,7 @@ import itertools
 import logging
 from dataclasses import asdict
 from typing import Any
+from weakref import WeakValueDictionary
 
 from ..errors import KlingError, NotFound
 from ..pictures import NotFetched, PictureFolder
@@ -19,7 +20,7 @@ from .records import Records
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 8  # downloads
+EACH, AT_ONCE = 8, 32  # downloads of one account, and in all
 GONE_AFTER = 24 * 3600.0  # seconds that fresh addresses are dead as well before it is believed
 FORGOTTEN_AFTER = 600.0  # the same where Kling no longer knows the task either
 
@@ -50,6 +51,7 @@ class Keeper:
     def __init__(self, records: Records, folder: PictureFolder, clock: Clock) -> None:
         self._records, self._folder, self._clock = records, folder, clock
         self._downloads = asyncio.Semaphore(AT_ONCE)
+        self._of_account: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._sooner: dict[str, asyncio.Event] = {}
 
     async def keep(self, task: Task, account: Account) -> None:
@@ -125,7 +127,7 @@ class Keeper:
     async def _fetch(
         self, task: Task, account: Account, place: Place, url: str
     ) -> KlingError | OSError | None:
-        async with self._downloads:
+        async with self._turn(account), self._downloads:
             name = _picture_id(task, place)
             try:
                 # a crash, or a damaged history, may have left the file without its row
@@ -146,6 +148,10 @@ class Keeper:
         )
         await self._records.keep_picture(picture)
         return None
+
+    def _turn(self, account: Account) -> asyncio.Semaphore:
+        """Where pictures come slowly from one gateway, they come from the others all the same."""
+        return self._of_account.setdefault(account.name, asyncio.Semaphore(EACH))
 
     async def _finish(self, task: Task) -> None:
         came = sum(not picture.watermarked for picture in task.pictures)

@@ -192,12 +192,13 @@ class Handler(BaseHTTPRequestHandler):
         if picture:
             act = PICTURES.get(what) or drip(SOUND[:9], "image/png")
             sound = plain(200, KEPT.get(what, SOUND), "image/png")
-            self.misbehave(act if moment == "picture" and early and what not in KEPT else sound)
+            bad = moment == "drips" or (moment == "picture" and early and what not in KEPT)
+            self.misbehave(act if bad else sound)
         elif moment == "query" and early:
             self.misbehave(REPLIES.get(what) or drip(b"{", "text/plain"))
         else:
             url = f"http://{self.headers['host']}/picture/{task_id}"
-            images = [{"index": 0, "url": url}] * (3000 if moment == "many" else 1)
+            images = [{"index": 0, "url": url}] * {"many": 3000, "drips": 20}.get(moment, 1)
             result = {"task_status": "succeed", "task_result": {"images": images}}
             self.tell({"task_id": task_id, **result})
 
@@ -383,6 +384,15 @@ def test_one_task_that_is_answered_badly_holds_up_no_other_of_its_account(come: 
         hit.submit("query: drip")
         hit.submit("picture: drip")
         hit.ended(hit.submit("query: nested"), within=60)
+
+
+def test_pictures_that_drip_keep_no_others_from_coming(come: Come) -> None:
+    hit = come(nonce())
+    for _ in range(3):
+        hit.submit("drips: drip")
+    eventually(lambda: [card["state"] for card in hit.cards()] == ["saving"] * 3)
+    with others_go_on(come()):
+        time.sleep(5)
 
 
 def test_more_pictures_than_were_asked_for_are_not_fetched_for_ever(
