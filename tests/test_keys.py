@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from kling_ui.history import History
 from kling_ui.pictures import PictureFolder
 from kling_ui.settings import Secret
+from kling_ui.simulator.options import Fault
 from kling_ui.studio import Account, Clock, Studio
 from kling_ui.studio.sweep import external_id
 from kling_ui.task import State, Task
@@ -111,6 +115,23 @@ async def test_a_task_waits_for_its_key_and_goes_on_when_it_comes_back(
         assert studio.account_of("ann").name == "the operator's"
         await studio.bring_key(BOB, owner="ann")  # not the one it waits for
         assert studio.case(waiting) == "account_missing"
+        await studio.bring_key(ANN, owner="ann")
+        assert (await reaches(studio, task)).state is State.SUCCEEDED
+    assert len(server.creates) == 1
+
+
+async def test_a_key_that_comes_back_cancels_nothing_that_is_on_the_wire(
+    kling: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(moment: str, what: Mapping[str, Any]) -> Fault | None:
+        return Fault(delay=2.0) if moment == "create" else None
+
+    monkeypatch.setattr("kling_ui.studio.worker.LAST_MOMENT", 0.2)
+    server = kling(faults=late, lookup=False, listing=False)  # nothing is found again there
+    async with shared(tmp_path, server.url) as studio:
+        await studio.bring_key(ANN, owner="ann")
+        task = await reaches(studio, await submitted(studio, owner="ann"), State.SENDING)
+        await studio.keys.forget("ann")
         await studio.bring_key(ANN, owner="ann")
         assert (await reaches(studio, task)).state is State.SUCCEEDED
     assert len(server.creates) == 1

@@ -107,6 +107,11 @@ class Keys:
             await self._take_back(owner)
         self._records.wake([owner])
 
+    async def ready(self) -> None:
+        """A key that was brought at this moment can be used."""
+        async with self._turn:
+            return
+
     async def settled(self) -> None:
         """Accounts that are being closed are given a moment to end what is on the wire."""
         if self._closing:

@@ -89,9 +89,11 @@ class Sender:
         for turn in self._flying.values():
             turn.cancel()
 
-    async def settled(self) -> None:
-        """Every create that is on the wire has been answered, or never will be."""
-        await asyncio.gather(*self._flying.values(), return_exceptions=True)
+    async def settled(self, *, within: float | None = None) -> None:
+        """Every create that is on the wire has been answered, or never will be; or so many seconds
+        are over, and it goes on all the same."""
+        if self._flying:
+            await asyncio.wait([*self._flying.values()], timeout=within)
 
     async def line(self) -> list[Waiting]:
         """What waits, in the order in which it will be sent as things stand."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from ..fields import KEPT
@@ -106,9 +106,7 @@ class Worker:
             desk.find(mark_of(owner))
             return
         if former := self._closing.get(account.name):
-            with suppress(TimeoutError):  # what it has on the wire is known then
-                async with asyncio.timeout(LAST_MOMENT):
-                    await former.sender.settled()
+            await former.sender.settled(within=LAST_MOMENT)
         desk = self._desks[account.name] = Desk(self, account, mark=mark_of(owner))
         try:
             await desk.gateway.recall()
@@ -216,7 +214,9 @@ class Worker:
 
     async def _resume(self, task: Task, desk: Desk, *, long_stop: bool) -> None:
         if task.state is State.QUEUED:
-            if not desk.account.sends:
+            if not desk.account.sends and task.resubmitted:
+                await self.hold_back(task)  # Kling may have it from the first time
+            elif not desk.account.sends:
                 await self.records.move(task, State.CANCELLED, case="not_shared", detail="")
             elif long_stop:
                 await self.records.note(task, case="held")
