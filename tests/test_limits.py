@@ -159,6 +159,21 @@ def test_tasks_under_way_and_waiting_are_limited(history: History) -> None:
     history.add(new(owner="cat"), few)
 
 
+def test_one_address_takes_no_more_than_its_part_of_the_line(history: History) -> None:
+    line = Limits(since=0, waiting=8)
+    for _ in range(2):
+        history.add(new(address="here"), line)
+    assert over(history, line, new(address="here", owner="bob"))[0] == "waiting"
+    history.add(new(address="there", owner="bob"), line)
+
+
+def test_pictures_that_were_found_count_all(history: History) -> None:
+    task = added(history, request={"n": 1})
+    found = tuple(RemotePicture(f"https://x/{k}.png") for k in range(7))
+    moved(history, task, State.SUCCEEDED, remote_pictures=found)
+    assert over(history, DAY, pictures(4)) == ("pictures", 3)
+
+
 def test_many_at_once_do_not_get_more_than_one_after_the_other(history: History) -> None:
     def press(number: int) -> bool:
         try:

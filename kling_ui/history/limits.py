@@ -10,7 +10,13 @@ from ..task import State
 from .reading import OPEN
 from .rows import marks
 
+NEAR = 4  # of all that may wait, one address has this part
 FREE = (State.REJECTED, State.CANCELLED, State.EXPIRED)  # for these nothing was charged
+# of a task that was found at Kling it is not known how many were asked for
+COUNT = (
+    "max(n, CASE WHEN json_valid(remote_pictures)"
+    " THEN json_array_length(remote_pictures) ELSE 0 END)"
+)
 Limit = Literal["pictures", "neighbours", "money", "unpriced", "open", "waiting"]
 
 
@@ -54,8 +60,8 @@ def question(
     charged, and so does what was deleted."""
     where = "".join(f' AND "{column}"=?' for column in only)
     sql = (
-        "SELECT coalesce(sum(n), 0) AS pictures,"
-        " coalesce(sum(coalesce(estimate, n * ?)), 0) AS money"
+        f"SELECT coalesce(sum({COUNT}), 0) AS pictures,"
+        f" coalesce(sum(coalesce(estimate, {COUNT} * ?)), 0) AS money"
         f" FROM task WHERE account=? AND created>=?{where} AND state NOT IN ({marks(FREE)})"
         " AND NOT (state=? AND remote_pictures='[]' AND \"case\"!='no_pictures')"
     )
@@ -92,8 +98,13 @@ def hold(
             raise OverLimit("unpriced")
         _within("money", limits.money, spent().money, money)
     _within("open", limits.open, _count(db, OPEN, "AND owner=?", owner), 0)
+    if limits.waiting is None:
+        return
     moving = "AND account=? AND \"case\"!='held'"  # what cannot be sent is in nobody's way
     _within("waiting", limits.waiting, _count(db, [State.QUEUED], moving, account), 0)
+    if address:
+        near = _count(db, [State.QUEUED], f"{moving} AND address=?", account, address)
+        _within("waiting", limits.waiting / NEAR, near, 0)
 
 
 def _within(limit: Limit, most: float | None, now: float, new: float) -> None:

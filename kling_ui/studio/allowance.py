@@ -48,6 +48,11 @@ TOO_MANY_WAIT = Text(
     "Too many tasks wait here at the moment: nothing was sent. Try again in a few minutes.",
     "当前等待的任务过多：未发送任何内容。请过几分钟再试。",
 )
+STILL_COUNTING = Text(
+    "What was spent today is still being counted. Try again in a moment, or add your own key under "
+    "Settings.",
+    "正在统计今天已花费的金额。请稍后再试，或在“设置”中添加您自己的密钥。",
+)
 TOO_MANY_AT_ONCE = Text(
     "At most {limit} in one task with this studio's key.",
     "使用本站密钥时每个任务最多 {limit} 张。",

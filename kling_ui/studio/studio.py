@@ -20,7 +20,7 @@ from ..settings import GLOBAL_URL, Secret
 from ..task import State, Task
 from ..text import Text
 from .accounts import Account, Accounts, Loan
-from .allowance import Allowance, Left, Payer, midnight
+from .allowance import STILL_COUNTING, Allowance, Left, Payer, midnight
 from .body import body_of
 from .callbacks import Callbacks, Hint
 from .clock import Clock
@@ -30,7 +30,7 @@ from .housekeeping import make_room
 from .keys import Keys
 from .shelf import Shelf
 from .submission import Press, Problems, problems_of
-from .sweep import mark_of
+from .sweep import SWEPT, mark_of
 from .worker import Worker
 
 NO_OWNER = Text(
@@ -147,7 +147,7 @@ class Studio(Shelf):
         the same task. Problems, all at once, where the request cannot be sent. `caller` is where
         it comes from, as far as that is known."""
         problems = self._barred(owner) or request.problems() or self._too_much(owner, request.n)
-        if problems:
+        if problems := problems or await self._uncounted(owner):
             return problems
         press = self._press(owner, caller)
         return await self._add([press.task(request, nonce)], press.limits)
@@ -159,7 +159,7 @@ class Studio(Shelf):
         gives the same tasks."""
         most = max((place.request.n for place in comparison.places), default=1)
         problems = self._barred(owner) or problems_of(comparison) or self._too_much(owner, most)
-        if problems:
+        if problems := problems or await self._uncounted(owner):
             return problems
         press = self._press(owner, caller)
         return await self._add([*press.cells(comparison, nonce)], press.limits)
@@ -178,7 +178,8 @@ class Studio(Shelf):
         if image.startswith(KEPT) and not await asyncio.to_thread(self._has, image):
             return {"image": REFERENCE_GONE}
         request = ImageRequest.draft({**former.request, "external_task_id": ""})
-        if problems := request.problems() or self._too_much(owner, request.n):
+        problems = request.problems() or self._too_much(owner, request.n)
+        if problems := problems or await self._uncounted(owner):
             return problems
         press = self._press(owner, caller)
         new = press.task(request, nonce, supersedes=former.id, cell=former.cell)
@@ -198,6 +199,13 @@ class Studio(Shelf):
         """More pictures in one task than the operator's key is there for."""
         problem = self._allowance.at_once(n) if self._payer(owner) == "operator" else None
         return {"n": problem} if problem else {}
+
+    async def _uncounted(self, owner: str) -> Problems:
+        """Where the disk forgets, what was spent today is known when Kling's list was read."""
+        if self._allowance.money is None or self._payer(owner) != "operator":
+            return {}
+        learned = await self.records.read(self.history.learned, self.accounts.usual.name)
+        return {} if SWEPT in learned else {"": STILL_COUNTING}
 
     def _payer(self, owner: str) -> Payer:
         if self.accounts.loan(owner):
@@ -308,10 +316,12 @@ class Studio(Shelf):
             return blocked
         if self._shared and self._payer(owner) == "operator":
             return NOT_YOURS  # whose task it is nobody knows
+        await self.keys.ready()
         return await self._worker.adopt(remote_id, owner=owner, account=self.account_of(owner).name)
 
     async def check(self, *, owner: str) -> Connection:
         """Ask the owner's account something that costs nothing."""
+        await self.keys.ready()
         return await self._worker.check(self.account_of(owner).name)
 
     def hint(self, hint: Hint) -> None:

@@ -32,6 +32,7 @@ BUDGET, PRICE = 0.30, 0.01
 PURSE = "the-operators-other-key"  # what one program finds of another's on its account counts
 PRICES = {"127.0.0.1": {"currency": "USD", "models": {"kling-v3": PRICE, "kling-v2-1": 2 * PRICE}}}
 NONE_LEFT = f"Your {EACH} pictures of today are used up."
+STILL_COUNTING = "What was spent today is still being counted."
 NO_MONEY = "What this studio may spend today does not suffice for this."
 
 Come = Callable[..., Visitor]
@@ -420,6 +421,9 @@ def test_all_together_spend_no_more_than_the_budget(
     data = Path(purse.env["KLING_UI_DATA_DIR"])
     shutil.rmtree(data / "database")
     purse.start()
+    taken, said = by_button(come(purse), prompt)
+    assert not taken
+    assert STILL_COUNTING in said or NO_MONEY in said
     eventually(lambda: found_again(data) >= BUDGET / PRICE - 2)  # Kling has no trace of two
     assert NO_MONEY in by_button(come(purse), prompt)[1]
 
