@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from kling_ui.fields import KEPT
 from kling_ui.history import History
-from kling_ui.pictures import PictureFolder
+from kling_ui.pictures import PictureFolder, Reference, clean_reference
 from kling_ui.studio import Account, Clock, Studio, housekeeping
 from kling_ui.task import Task
 
-from .conftest import PACE, Kling, account, reaches, submitted
+from .conftest import PACE, Kling, account, photo, reaches, submitted
 
 Start = Callable[..., Kling]
 OWNER = "ann"
@@ -45,6 +48,37 @@ async def drawn(studio: Studio, prompt: str) -> Task:
 
 async def left(studio: Studio) -> list[str]:
     return [str(task.request["prompt"]) for task in await studio.tasks(owner=OWNER)]
+
+
+async def test_references_that_no_task_speaks_of_go_first(
+    kling: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demo = replace(account(kling().url, name="demo", key="demo"), live=False)
+    studio = studio_of(tmp_path, demo, shared=True)
+    folder = studio.folder
+    named, young, unused = (
+        folder.keep_reference(one)
+        for k in range(3)
+        if isinstance(one := clean_reference(photo(400 + k, 400)), Reference)
+    )
+    long_ago = time.time() - housekeeping.YOUNG - 5
+    for name in (named, unused):
+        os.utime(folder.reference_path(name), (long_ago, long_ago))
+
+    def free() -> int:
+        return housekeeping.LOW - folder.reference_path(unused).exists()
+
+    async with studio.running():
+        asked = {"image": f"{KEPT}{named}", "prompt": "named"}
+        await reaches(studio, await submitted(studio, asked.pop("prompt"), owner=OWNER, **asked))
+        monkeypatch.setattr(folder, "free", free)
+        async with asyncio.timeout(10):
+            while folder.reference_path(unused).exists():  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        assert folder.reference_path(named).exists()
+        assert folder.reference_path(young).exists()
+        assert await left(studio) == ["named"]
+    await closed(studio)
 
 
 @pytest.mark.parametrize("shared", [True, False])

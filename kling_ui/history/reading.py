@@ -90,7 +90,7 @@ class Reader:
         tasks = self._tasks(
             self._database.read(
                 f"SELECT * FROM task WHERE deleted=0 AND account=? AND state IN ({marks(OVER)})"
-                " AND id IN (SELECT task_id FROM picture) ORDER BY starred, created LIMIT 1",
+                " AND id IN (SELECT task_id FROM picture) ORDER BY starred, created LIMIT 20",
                 *(account, *OVER),
             )
         )

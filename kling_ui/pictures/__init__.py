@@ -1,12 +1,13 @@
 """Pictures in and out: a reference cleaned for sending, results fetched, verified and kept."""
 
 from .download import Downloader, Fetched, NotFetched
-from .folder import Kept, PictureFolder
+from .folder import BUSY, Kept, PictureFolder
 from .inscription import inscribed
 from .memory import give_back_memory
 from .reference import Reference, clean_reference
 
 __all__ = [
+    "BUSY",
     "Downloader",
     "Fetched",
     "Kept",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import hashlib
 import io
 import os
@@ -26,8 +27,8 @@ from .reference import Reference, clean_reference
 
 Side = Literal[480, 1280]  # the longest side of a rendition, in pixels
 
-MOST_PIXELS = 30_000_000
-HEAVY = 10_000_000  # pixels; such pictures take hundreds of megabytes, and one is enough at a time
+MOST_PIXELS = 64_000_000
+LARGE = 10_000_000  # pixels; such pictures take hundreds of megabytes, and one is enough at a time
 _SIDES: tuple[Side, ...] = get_args(Side)
 _SUFFIXES = {"PNG": "png", "JPEG": "jpg", "WebP": "webp"}
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -36,6 +37,12 @@ _REFERENCE = re.compile(r"[0-9a-f]{64}\.(png|jpg)")
 
 
 A_DAY = 24 * 3600.0  # seconds
+MOST_RECEIVED = 20  # pictures of people's that are worked on, or wait for it
+LEAST_FREE = 300_000_000  # bytes on the disk, below which no reference is kept
+BUSY = Text(
+    "Too many pictures are being read at the moment. Try again in a few seconds.",
+    "当前正在处理的图片过多，请几秒后再试。",
+)
 MOST_AT_HAND = 32_000_000  # pixels of pictures that just came, decoded for their renditions
 
 
@@ -65,7 +72,7 @@ class PictureFolder:
         self._renditions = _private(root / "renditions")
         self._references = _private(root / "references")
         self._turns, self._spare = asyncio.Semaphore(2), asyncio.Semaphore(1)
-        self._heavy = asyncio.Lock()
+        self._heavy, self._receiving, self._received = asyncio.Lock(), asyncio.Lock(), 0
         self._arriving, self._calm = 0, asyncio.Event()  # pictures on their way to the disk
         self._calm.set()
         self._at_hand: dict[str, Image.Image] = {}  # id of a picture without renditions → pixels
@@ -78,9 +85,7 @@ class PictureFolder:
         for folder in (self._originals, self._renditions, self._references):
             for part in folder.glob("*.part"):
                 part.unlink(missing_ok=True)
-        for path in self._references.iterdir():
-            if path.name not in references and time.time() - path.stat().st_mtime > A_DAY:
-                path.unlink(missing_ok=True)
+        self.forget_references(but=references, older=A_DAY)
 
     def free(self) -> int:
         """Bytes that the disk still takes."""
@@ -115,7 +120,7 @@ class PictureFolder:
     @contextlib.asynccontextmanager
     async def _turn(self, source: bytes | Path) -> AsyncIterator[None]:
         """To work on the pixels of a picture."""
-        heavy = await asyncio.to_thread(pixels.count, source) > HEAVY
+        heavy = await asyncio.to_thread(pixels.count, source) > LARGE
         async with self._heavy if heavy else contextlib.nullcontext(), self._turns:
             yield
 
@@ -187,14 +192,24 @@ class PictureFolder:
         self._at_hand.pop(original.stem, None)
 
     async def receive(self, source: bytes | Path) -> Reference | Text:
-        """`clean_reference` off the event loop, in turn with the other work on pixels."""
-        async with self._turn(source):
-            return await asyncio.to_thread(clean_reference, source)
+        """`clean_reference` off the event loop, one after another: results are not kept waiting by
+        what people upload. Says so where too many wait already."""
+        if self._received >= MOST_RECEIVED:
+            return BUSY
+        self._received += 1
+        try:
+            async with self._receiving, self._turn(source):
+                return await asyncio.to_thread(clean_reference, source)
+        finally:
+            self._received -= 1
 
     def keep_reference(self, reference: Reference) -> str:
-        """Its name, by which `reference` finds it again. Equal pictures are stored once."""
+        """Its name, by which `reference` finds it again. Equal pictures are stored once. Raises
+        OSError where the disk has no room."""
         path = self._references / reference.name
         if not path.exists():
+            if self.free() < LEAST_FREE:
+                raise OSError(errno.ENOSPC, "the disk is nearly full")
             _write(path, reference.data)
         return path.name
 
@@ -207,6 +222,14 @@ class PictureFolder:
         if not _REFERENCE.fullmatch(name):
             raise FileNotFoundError("no such reference")
         return self._references / name
+
+    def forget_references(self, *, but: Collection[str], older: float) -> None:
+        """All that came more than so many seconds ago, `but` those that tasks speak of. Whoever
+        has one in a form still has its upload, from which it is made again."""
+        for path in self._references.iterdir():
+            with contextlib.suppress(OSError):
+                if path.name not in but and time.time() - path.stat().st_mtime > older:
+                    path.unlink()
 
     def forget_reference(self, name: str) -> None:
         self.reference_path(name).unlink(missing_ok=True)

@@ -22,7 +22,7 @@ BAD_RATIO = (
     "Please ensure it meets the required specifications."
 )
 
-_MAX_PIXELS = 30_000_000  # ours: nothing larger is ever decoded
+_MAX_PIXELS = 64_000_000  # ours: nothing larger is ever decoded
 _ORIENTATION, _TURNED = 0x0112, (5, 6, 7, 8)  # of Exif
 
 

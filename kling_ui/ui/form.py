@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
 import secrets
 import shutil
 from collections import OrderedDict
@@ -16,7 +18,7 @@ import gradio as gr
 
 from .. import catalog
 from ..fields import KEPT, is_blank, read_line
-from ..pictures import PictureFolder
+from ..pictures import BUSY, PictureFolder
 from ..request import SPECS, ImageRequest
 from ..studio import Problems
 from ..task import Picture
@@ -36,6 +38,11 @@ COMPARED = {
 }
 REMEMBERED = 256  # cleaned uploads whose paths are known
 ADDRESS = ("http://", "https://")
+NO_ROOM = Text(
+    "The disk is full: the picture could not be kept. Try again later.",
+    "磁盘已满，无法保存图片。请稍后再试。",
+)
+PASSING = (NO_ROOM, BUSY)  # verdicts on this moment, not on a picture
 NOT_AN_UPLOAD = Text("Neither an uploaded file nor a URL.", "既不是上传的文件，也不是链接。")
 
 
@@ -133,6 +140,7 @@ class Uploads:
 
     def __init__(self, folder: PictureFolder, upload_folder: Path) -> None:
         self._folder, self._upload_folder = folder, upload_folder.resolve()
+        self._secret = secrets.token_bytes(16)  # of this run
         self._seen: OrderedDict[Path, str | Text] = OrderedDict()
         self._busy: WeakValueDictionary[Path, asyncio.Lock] = WeakValueDictionary()
 
@@ -180,7 +188,10 @@ class Uploads:
         async with self._busy.setdefault(path, asyncio.Lock()):  # judged and sent in one moment
             known = self._seen.get(path)
             if known is None or not self._there(known):
-                known = self._seen[path] = await self._cleaned(path)
+                known = await self._cleaned(path)
+                if known in PASSING:  # it may be otherwise in a moment
+                    return known
+                self._seen[path] = known
                 while len(self._seen) > REMEMBERED:
                     self._seen.popitem(last=False)
             return known
@@ -195,7 +206,10 @@ class Uploads:
         cleaned = await self._folder.receive(path)
         if isinstance(cleaned, Text):
             return cleaned
-        return KEPT + await asyncio.to_thread(self._folder.keep_reference, cleaned)
+        try:
+            return KEPT + await asyncio.to_thread(self._folder.keep_reference, cleaned)
+        except OSError:
+            return NO_ROOM
 
     async def lend(self, image: str) -> Path | None:
         """A copy of a kept reference picture where the page may show it from."""
@@ -210,11 +224,23 @@ class Uploads:
         return await self._copied(original, picture.file)
 
     async def _copied(self, source: Path, name: str) -> Path | None:
-        """Where nobody else finds it: Gradio gives what lies there to whoever knows the path."""
-        copy = self._upload_folder / secrets.token_hex(16) / name
+        """Where nobody else finds it: Gradio gives what lies there to whoever knows the path. The
+        same picture has one place, however often it is asked for."""
+        place = hmac.new(self._secret, name.encode(), hashlib.sha256).hexdigest()[:32]
+        copy = self._upload_folder / place / name
         try:
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            await asyncio.to_thread(shutil.copyfile, source, copy)
+            await asyncio.to_thread(_linked, source, copy)
         except OSError:
             return None
         return copy
+
+
+def _linked(source: Path, copy: Path) -> None:
+    """The same file under another name, which takes no room; it begins to age anew."""
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    if not copy.exists():
+        try:
+            copy.hardlink_to(source)
+        except OSError:  # on another disk, or one that has no such links
+            shutil.copyfile(source, copy)
+    copy.touch()

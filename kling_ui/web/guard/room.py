@@ -54,13 +54,13 @@ class Uploads:
             yield
         finally:
             self._coming -= 1
-            older = UPLOAD_PATIENCE if self._coming else 0.0
-            await asyncio.shield(asyncio.to_thread(self._sweep, older=older))
+            await asyncio.shield(asyncio.to_thread(self._sweep))
 
-    def _sweep(self, *, older: float) -> None:
-        """Parts, which lie directly in the folder (whole files have folders of their own), to which
-        nothing was added for so many seconds."""
-        for part in self._folder.glob("tmp*"):
+    def _sweep(self) -> None:
+        """Parts lie directly in the folder, whole files in folders of their own."""
+        parts = [*self._folder.glob("tmp*")]
+        older = UPLOAD_PATIENCE if self._coming else 0.0  # of what was there before this moment
+        for part in parts:
             with suppress(OSError):
                 if time.time() - part.stat().st_mtime >= older:
                     part.unlink()
@@ -73,6 +73,7 @@ class Uploads:
         return self._room
 
     def _has_room(self) -> bool:
+        self._folder.mkdir(mode=0o700, exist_ok=True)
         if shutil.disk_usage(self._folder).free < LEAST_FREE:
             return False
         return sum(_size(path) for path in self._folder.rglob("*")) < MOST_UPLOADS
@@ -84,7 +85,8 @@ class Uploads:
             with suppress(OSError):  # gone meanwhile, or others lie beside it
                 if path.is_file() and time.time() - path.stat().st_mtime > older:
                     path.unlink()
-                    path.parent.rmdir()
+                    if path.parent != self._folder:
+                        path.parent.rmdir()
 
 
 def _size(path: Path) -> int:
