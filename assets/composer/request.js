@@ -11,13 +11,24 @@
   kling.showRequest = (preview) => {
     if (!preview) return;
     if (copying) {
-      copying(preview[kind]);
+      copying(withPicture(preview));
       copying = null;
       return;
     }
     shown = preview;
     draw();
   };
+
+  async function withPicture({ picture, ...texts }) { // that is kept is sent apart
+    if (!picture?.path) return texts[kind];
+    const answer = await fetch(`${kling.routes.replace(/studio$/, "")}file=${encodeURI(picture.path)}`).catch(() => null);
+    if (!answer?.ok) return "";
+    const read = new FileReader();
+    const done = new Promise((resolve) => { read.onload = resolve; });
+    read.readAsDataURL(await answer.blob());
+    await done;
+    return texts[kind].replace(picture.instead, () => read.result.split(",", 2)[1]);
+  }
 
   function button(name, words, onclick) {
     return Object.assign(document.createElement("button"), { type: "button", className: name, textContent: words, onclick });

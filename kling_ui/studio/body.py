@@ -19,10 +19,13 @@ async def body_of(
     the person named no one. Raises FileNotFoundError where the reference is gone."""
     if request.image.startswith(KEPT):
         name = request.image.removeprefix(KEPT)
-        data = await asyncio.to_thread(folder.reference, name)
-        request = replace(request, image=b64encode(data).decode())
+        request = replace(request, image=await asyncio.to_thread(_base64, folder, name))
     return replace(
         request,
         external_task_id=request.external_task_id or external_task_id,
         callback_url=request.callback_url or callback_url,
     ).payload()
+
+
+def _base64(folder: PictureFolder, name: str) -> str:
+    return b64encode(folder.reference(name)).decode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -196,14 +197,26 @@ class Composer:
             report["preview"] = await self._preview(grid, owner=owner, whole=shown == "whole")
         return report
 
-    async def _preview(self, grid: Comparison, *, owner: str, whole: bool) -> dict[str, str]:
+    async def _preview(self, grid: Comparison, *, owner: str, whole: bool) -> dict[str, Any]:
         """Of the first, where there are several."""
-        asked = grid.places[0].request
+        asked, url = grid.places[0].request, self.studio.endpoint(owner)
+        if not whole:
+            return preview(url, await self.studio.preview(asked, owner=owner), whole=False)
+        picture, asked = await self._apart(asked)
         body = await self.studio.preview(asked, owner=owner)
-        if whole:  # to be run elsewhere, where ids that are made with a press have no place
-            made_up = {name for name in MADE_UP if is_blank(getattr(asked, name))}
-            body = {name: value for name, value in body.items() if name not in made_up}
-        return preview(self.studio.endpoint(owner), body, whole=whole)
+        # to be run elsewhere, where ids that are made with a press have no place
+        made_up = {name for name in MADE_UP if is_blank(getattr(asked, name))}
+        body = {name: value for name, value in body.items() if name not in made_up}
+        return {**preview(url, body, whole=True), "picture": picture}
+
+    async def _apart(self, asked: ImageRequest) -> tuple[dict[str, str], ImageRequest]:
+        """Where the browser fetches a kept picture, and what it is to replace by it: three times
+        ten megabytes are nothing to hold in memory for whoever asks."""
+        path = await self.uploads.lend(asked.image)
+        if path is None:
+            return {}, asked
+        instead = secrets.token_hex(16)
+        return {"path": str(path), "instead": instead}, replace(asked, image=instead)
 
     async def _read(self, values: dict[str, Any]) -> tuple[ImageRequest, Problems]:
         draft, problems = await self.uploads.draft(values)

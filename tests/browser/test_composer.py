@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import io
 import json
 import re
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +16,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, Route, expect
 
-from ..conftest import Kling
+from ..conftest import Kling, photo
 from ..program import Program
 from .test_page import DONE, ask, card
 
@@ -111,6 +115,29 @@ def test_the_request_is_shown_and_copied_as_it_would_be_sent(app: Program, visit
     expect(page.locator("#request-shown .copy")).to_have_text("Copied")
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied.startswith("curl '") and "external_task_id" not in copied
+
+
+def test_a_copied_request_holds_the_whole_picture(
+    app: Program, visit: Visit, kling_server: Kling, tmp_path: Path
+) -> None:
+    (tmp_path / "photo.png").write_bytes(photo(600, 400, "PNG"))
+    page = visit(app.url, permissions=["clipboard-read", "clipboard-write"])
+    prompt = f"copied {secrets.token_hex(8)}"
+    page.fill("#field-prompt textarea", prompt)
+    page.set_input_files("#field-image input[type=file]", tmp_path / "photo.png")
+    page.click("#request .fold-head")
+    expect(page.locator("#request-shown pre")).to_contain_text('"image"')
+    page.click("#request-shown .copy")
+    expect(page.locator("#request-shown .copy")).to_have_text("Copied")
+    copied = json.loads(page.evaluate("navigator.clipboard.readText()"))["image"]
+    with Image.open(io.BytesIO(base64.b64decode(copied, validate=True))) as picture:
+        assert picture.size == (600, 400)
+    page.click("#generate")
+    expect(page.locator("#feed .card").first).to_contain_text(prompt)
+    page.wait_for_function("() => document.querySelector('#feed .card .state.ok')", timeout=DONE)
+    (sent,) = (one for one in kling_server.creates if one["prompt"] == prompt)
+    digest = hashlib.sha256(copied.encode()).hexdigest()
+    assert sent["image"] == f"sha256:{digest}:{len(copied)}"  # as the simulator notes long texts
 
 
 def test_variants_models_and_shapes_make_one_grid(
