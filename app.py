@@ -33,7 +33,7 @@ from kling_ui.studio import (
 )
 from kling_ui.text import Text
 from kling_ui.web import (
-    BROKEN,
+    EXCEPTIONS,
     Assets,
     Boot,
     Guard,
@@ -240,7 +240,7 @@ def launch(settings: Settings, studio: Studio) -> None:
             ),
             "routes": [*own],
             "middleware": [*middleware(guard, Owners(shared=not space), boot)],
-            "exception_handlers": {**BROKEN},
+            "exception_handlers": {**EXCEPTIONS},
             "openapi_url": None,
         },
         closing=studio.close_soon,

@@ -142,7 +142,7 @@ class Settings:
             data_dir=data_dir,
             allow_private_hosts=switch(given.get("KLING_UI_ALLOW_PRIVATE_HOSTS", "")),
             mode=mode,
-            server_name=given.get("GRADIO_SERVER_NAME", "127.0.0.1"),
+            server_name=_server_name(given),
             password=Secret(given.get("KLING_UI_PASSWORD", ""), as_it_is=True),
             allowed_hosts=_allowed_hosts(given, mode),
             hosted="SPACE_ID" in given,
@@ -228,7 +228,12 @@ def _mode(env: Mapping[str, str]) -> Mode:
 
 
 def _private(env: Mapping[str, str]) -> bool:
-    return "SPACE_ID" not in env and is_loopback(env.get("GRADIO_SERVER_NAME", "127.0.0.1"))
+    return "SPACE_ID" not in env and is_loopback(_server_name(env))
+
+
+def _server_name(env: Mapping[str, str]) -> str:
+    """Where the page listens; on a Space, to everybody."""
+    return env.get("GRADIO_SERVER_NAME", "0.0.0.0" if "SPACE_ID" in env else "127.0.0.1")
 
 
 def _allowed_hosts(env: Mapping[str, str], mode: Mode) -> tuple[str, ...]:
@@ -261,7 +266,7 @@ def _notices(env: Mapping[str, str], mode: Mode) -> Iterator[Text]:
         yield BROKEN_MODE.fill(mode=mode)
     if mode == "local" and "KLING_UI_PASSWORD" not in env:
         if not _private(env):
-            yield OPEN_TO_ALL.fill(address=env["GRADIO_SERVER_NAME"])
+            yield OPEN_TO_ALL.fill(address=_server_name(env))
         if named := hosts(env.get("KLING_UI_ALLOWED_HOSTS", "")):
             yield NAMED_TO_ALL.fill(name=named[0])
     if mode == "space" and switch(env.get("KLING_UI_SHARE_KEY", "")) and BUDGET not in env:

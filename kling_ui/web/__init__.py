@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute
 
 from ..studio import Studio
 from .account import account_routes
-from .answers import BROKEN
+from .answers import EXCEPTIONS
 from .archive import archive_routes
 from .assets import Assets
 from .boot import Boot
@@ -26,7 +26,7 @@ from .sessions import Sessions
 from .tasks import task_routes
 
 __all__ = [
-    "BROKEN",
+    "EXCEPTIONS",
     "Assets",
     "Boot",
     "Guard",
@@ -66,4 +66,6 @@ def routes(
 
 def middleware(guard: Guard, owners: Owners, boot: Boot) -> Sequence[Middleware]:
     """Outermost first."""
-    return [Middleware(one.around) for one in (guard, owners, Sessions(), boot, Packing())]
+    told_apart = [] if owners.shared else [Middleware(Sessions().around)]
+    inner = [Middleware(boot.around), Middleware(Packing().around)]
+    return [Middleware(guard.around), Middleware(owners.around), *told_apart, *inner]

@@ -37,6 +37,6 @@ async def _unreadable(request: Request, error: Exception) -> Response:
     return refusal(request.scope, 422, UNREADABLE)
 
 
-BROKEN: Mapping[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
+EXCEPTIONS: Mapping[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
     RequestValidationError: _unreadable
 }

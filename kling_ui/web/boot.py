@@ -9,6 +9,7 @@ import re
 import secrets
 from asyncio import get_running_loop
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from typing import Any, get_args
 
@@ -20,8 +21,8 @@ from ..text import Lang
 from .guard import KNOWN, page_policy
 from .language import language
 from .owner import owner_of
-from .packing import PACKING
 
+_ZIPPING = ThreadPoolExecutor(1, "pages")  # the history waits for nobody's page
 _API_INFO = re.compile(rb"(window\.gradio_api_info = )\{.*?\}(;</script>)", re.DOTALL)
 
 
@@ -113,7 +114,7 @@ class _Page:
         headers = MutableHeaders(scope=self._start)
         headers["content-security-policy"] = page_policy(nonce=nonce, ancestors=self._ancestors)
         if self._packed:
-            body = await get_running_loop().run_in_executor(PACKING, _packed, body)
+            body = await get_running_loop().run_in_executor(_ZIPPING, _zipped, body)
             headers["content-encoding"] = "gzip"
         headers["content-length"] = str(len(body))
         headers["vary"] = "accept-encoding, accept-language, cookie"
@@ -122,7 +123,7 @@ class _Page:
         await self._send({"type": "http.response.body", "body": body})
 
 
-def _packed(body: bytes) -> bytes:
+def _zipped(body: bytes) -> bytes:
     return gzip.compress(body, 6, mtime=0)
 
 

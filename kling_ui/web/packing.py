@@ -7,6 +7,7 @@ import asyncio
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 import brotli
 from starlette.datastructures import Headers, MutableHeaders
@@ -16,10 +17,9 @@ from .links import PREFIX
 
 MOST_KEPT = 16 * 1024 * 1024  # bytes of packed files
 QUALITY = 6  # of 11: smaller than Gradio's own 4, and three times as slow
-FILES = re.compile(rf"(/assets|/static|{re.escape(PREFIX)}/assets)/.+\.(js|css|svg|json)")
-PACKING = ThreadPoolExecutor(1, "packing")  # the history waits for nobody's page
-# who asks for a part, or only for what is new, is not answered from here
-PARTIAL = {"range", "if-none-match", "if-modified-since", "if-range"}
+_NAME = r"(?:[\w@+-][\w.@+-]*/)*[\w@+-][\w.@+-]*\.(?:js|css|svg|json)"
+GRADIOS = re.compile(rf"/(?:assets|static)/{_NAME}", re.ASCII)
+OURS = re.compile(rf"{re.escape(PREFIX)}/assets/[^/]+/({_NAME})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,37 +27,48 @@ class _File:
     headers: list[tuple[bytes, bytes]]
     body: bytes
 
+    @property
+    def etag(self) -> str:
+        return Headers(raw=self.headers).get("etag", "")
+
 
 class Packing:
-    """Files do not change while the program runs."""
+    """Files do not change while the program runs. Asked for in part, they come whole."""
 
     def __init__(self) -> None:
         self._files: dict[str, _File] = {}
         self._kept = 0
+        self._busy: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._thread = ThreadPoolExecutor(1, "packing")
 
     def around(self, app: ASGIApp) -> ASGIApp:
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-            if not _asks_for_a_file(scope):
+            name = _file_asked_for(scope)
+            if not name:
                 await app(scope, receive, send)
-            elif file := self._files.get(scope["path"]):
-                await _send(file, send)
-            else:
-                answer = _Answer()
-                await app(scope, receive, answer.take)
-                await self._first(scope["path"], answer, send)
+                return
+            async with self._busy.setdefault(name, asyncio.Lock()):  # one in memory at a time
+                if name not in self._files:
+                    answer = _Answer()
+                    await app(scope, receive, answer.take)
+                    if not await self._kept_as(name, answer):
+                        await answer.send(send)
+                        return
+                file = self._files[name]
+            await _send(file, scope, send)
 
         return serve
 
-    async def _first(self, path: str, answer: _Answer, send: Send) -> None:
+    async def _kept_as(self, name: str, answer: _Answer) -> bool:
         if answer.status != 200 or "content-encoding" in Headers(raw=answer.headers):
-            await answer.send(send)
-            return
+            return False
         loop = asyncio.get_running_loop()
-        file = await loop.run_in_executor(PACKING, _packed, answer.headers, bytes(answer.body))
-        if path not in self._files and self._kept + len(file.body) <= MOST_KEPT:
-            self._files[path] = file
-            self._kept += len(file.body)
-        await _send(file, send)
+        file = await loop.run_in_executor(self._thread, _packed, answer.headers, bytes(answer.body))
+        if self._kept + len(file.body) > MOST_KEPT:
+            return False
+        self._files[name] = file
+        self._kept += len(file.body)
+        return True
 
 
 class _Answer:
@@ -76,11 +87,16 @@ class _Answer:
         await _sent(self.status, self.headers, bytes(self.body), send)
 
 
-def _asks_for_a_file(scope: Scope) -> bool:
-    if scope["type"] != "http" or scope["method"] != "GET" or not FILES.fullmatch(scope["path"]):
-        return False
-    headers = Headers(scope=scope)
-    return "br" in headers.get("accept-encoding", "") and PARTIAL.isdisjoint(headers.keys())
+def _file_asked_for(scope: Scope) -> str:
+    """Its name, whichever digest stands before one of ours; empty where it is none to pack."""
+    if scope["type"] != "http" or scope["method"] != "GET":
+        return ""
+    headers, path = Headers(scope=scope), scope["path"]
+    if "br" not in headers.get("accept-encoding", ""):
+        return ""
+    if ours := OURS.fullmatch(path):
+        return ours[1]
+    return path if GRADIOS.fullmatch(path) else ""
 
 
 def _packed(headers: list[tuple[bytes, bytes]], body: bytes) -> _File:
@@ -91,8 +107,13 @@ def _packed(headers: list[tuple[bytes, bytes]], body: bytes) -> _File:
     return _File(told.raw, packed)
 
 
-async def _send(file: _File, send: Send) -> None:
-    await _sent(200, file.headers, file.body, send)
+async def _send(file: _File, scope: Scope, send: Send) -> None:
+    known = Headers(scope=scope).get("if-none-match", "")
+    if file.etag and file.etag in map(str.strip, known.split(",")):
+        headers = [one for one in file.headers if one[0] != b"content-length"]
+        await _sent(304, headers, b"", send)
+    else:
+        await _sent(200, file.headers, file.body, send)
 
 
 async def _sent(status: int, headers: list[tuple[bytes, bytes]], body: bytes, send: Send) -> None:

@@ -45,7 +45,7 @@ _NAME = r"[A-Za-z0-9_-]{1,64}"
 DOORS = (
     # the page itself; its own question whether somebody logged in comes with it
     Door("GET HEAD", "/", to="all", counted=2),
-    Door("GET HEAD", r"/(assets|static)/[\w./@+-]+", to="all"),
+    Door("GET HEAD", r"/(assets|static)/[\w./@+-]+", to="all", counted=0.1),
     Door("GET HEAD", r"/(theme\.css|favicon\.ico|robots\.txt|manifest\.json)", to="all"),
     Door("GET HEAD", r"/pwa_icon(/\d{1,4})?", to="all"),
     Door("POST", "/login/?", to="all", largest=4 * KILO),
@@ -66,7 +66,7 @@ DOORS = (
     Door("GET HEAD", rf"{_API}/file=(?!https?:)[^\x00-\x1f\\]+", counted=0.2),
     # ours
     Door("POST", rf"{_OURS}/callbacks/[^/]+/[^/]+", to="all", largest=LARGEST, called=True),
-    Door("GET HEAD", rf"{_OURS}/(assets/[\w./-]+|placeholder/\d{{1,4}}x\d{{1,4}})"),
+    Door("GET HEAD", rf"{_OURS}/(assets/[\w./-]+|placeholder/\d{{1,4}}x\d{{1,4}})", counted=0.1),
     Door("GET HEAD", rf"{_OURS}/pictures/\w+(/\d+)?", counted=0.1),
     Door("GET", rf"{_OURS}/events", counted=1, held=True),
     Door("GET", rf"{_OURS}/(tasks|account|comparisons)(/[\w.-]+)*", counted=1),

@@ -97,7 +97,7 @@ class Guard:
         inner = {
             **scope,
             KNOWN: known,
-            CALLER: self._caller(scope, headers),
+            CALLER: self._caller(scope),
             "headers": self._trusted(scope, headers),
         }
         if scope["path"].startswith("/login") and self._login:
@@ -131,9 +131,9 @@ class Guard:
             return refusal(scope, 429, TOO_OFTEN, **{"retry-after": str(math.ceil(wait))})
         if door.file and self._space:
             size = said_size(headers) or door.largest
-            if wait := self._bytes.wait(self._caller(scope, headers), size):
+            if wait := self._bytes.wait(self._caller(scope), size):
                 return refusal(scope, 429, TOO_OFTEN, **{"retry-after": str(math.ceil(wait))})
-        if door.held and self._crowd.full(self._caller(scope, headers)):
+        if door.held and self._crowd.full(self._caller(scope)):
             return refusal(scope, 429, TOO_OFTEN, **{"retry-after": "10"})
         return None
 
@@ -141,12 +141,12 @@ class Guard:
         """Seconds until this caller may ask for so much; 0 for at once."""
         if not cost:
             return 0.0
-        if wait := self._addresses.wait(self._caller(scope, headers), cost):
+        if wait := self._addresses.wait(self._caller(scope), cost):
             return wait
         browser = cookie_of(scope)
         return self._browsers.wait(browser, cost) if browser and self._space else 0.0
 
-    def _caller(self, scope: Scope, headers: Headers) -> str:
+    def _caller(self, scope: Scope) -> str:
         return neighbourhood(_address(scope, proxied=self._proxied))
 
     def _trusted(self, scope: Scope, headers: Headers) -> list[tuple[bytes, bytes]]:
