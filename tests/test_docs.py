@@ -16,9 +16,13 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
+from app import VISITORS_DRAW
 from kling_ui.catalog import MAX_ELEMENTS, MODELS, NO
 from kling_ui.fields import KINDS, NEEDS_PICTURE, Situation
+from kling_ui.pictures.reference import MOST_BYTES, MOST_PIXELS
 from kling_ui.request import SPECS, ImageRequest
+from kling_ui.studio import KEPT_HOURS
+from kling_ui.studio.allowance import NEIGHBOURS
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -207,6 +211,15 @@ def test_the_map_shows_the_house_as_it_is(readme: str) -> None:
         if entry.name[0] not in "._"
     }
     assert rooms <= shown
+
+
+def test_the_numbers_in_it_are_those_of_the_program(readme: str) -> None:
+    said = " ".join(readme.split())
+    assert f"a visitor may draw {VISITORS_DRAW} pictures a day in the demo" in said
+    assert f"memory for {KEPT_HOURS} hours after its last use" in said
+    assert f"at most {MOST_BYTES // 1_000_000} MB and {MOST_PIXELS // 1_000_000} million" in said
+    assert NEIGHBOURS == 5
+    assert "five times as many for all who come from one address" in said
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -68,5 +68,5 @@ async def test_who_reads_slowly_gets_all_of_it(call: Call) -> None:
         came = 0
         for k in range(12):
             came += len(await reader.readexactly(LARGE // 20))
-            await asyncio.sleep(PATIENCE if k < 6 else 0)
+            await asyncio.sleep(1.5 * PATIENCE if k < 4 else 0)
         assert came == LARGE // 20 * 12
