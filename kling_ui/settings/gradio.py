@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from ..text import Text
@@ -35,17 +34,17 @@ IGNORED = Text(
 )
 
 
-def tame_gradio(uploads: Path) -> Iterator[Text]:
+def tame_gradio(uploads: Path) -> list[Text]:
     """No telemetry, no statistics of its own after every event, uploads below our data folder, and
     nothing that is dangerous; what was taken away is told. Hugging Face says that this is a Space;
     what Gradio would do about that is not wanted."""
-    for name in (f"GRADIO_{word}" for word in DANGEROUS):
-        if os.environ.pop(name, ""):
-            yield IGNORED.fill(name=name)
+    dangerous = [f"GRADIO_{word}" for word in DANGEROUS]
+    ignored = [name for name in dangerous if os.environ.pop(name, "")]
     if os.environ.get("GRADIO_TEMP_DIR", str(uploads)) != str(uploads):  # all below it is served
-        yield IGNORED.fill(name="GRADIO_TEMP_DIR")
+        ignored.append("GRADIO_TEMP_DIR")
     if os.environ.pop("SYSTEM", "") == "spaces":  # Gradio would reload code from elsewhere there,
         os.environ.setdefault("GRADIO_SERVER_NAME", "0.0.0.0")  # and ask other hosts from the page
     os.environ["GRADIO_TEMP_DIR"] = str(uploads)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = "1000000"
+    return [IGNORED.fill(name=name) for name in ignored]
