@@ -315,6 +315,8 @@ async def test_settings_of_a_task_fill_the_form_with_its_picture(
         "",
     )
     assert await uploads.lend(KEPT + "0" * 64 + ".png") is None
+    assert await uploads.lend(image) == lent  # however often: it takes no room twice
+    assert lent.stat().st_nlink == 2
 
 
 # who asks

@@ -450,6 +450,13 @@ def test_a_space_without_storage_forgets(env: dict[str, str], forgets: bool) -> 
     assert of(**env).forgets is forgets
 
 
+def test_a_space_listens_to_everybody_whatever_its_mode() -> None:
+    settings = of(SPACE_ID="me/studio", KLING_UI_MODE="local")
+    assert settings.server_name == "0.0.0.0"
+    assert settings.refusal
+    assert "0.0.0.0" in settings.refusal.en
+
+
 def test_all_that_must_not_appear_is_named() -> None:
     env = {"KLING_API_KEY": KEY, "KLING_SECRET_KEY": "secret", "KLING_WEBHOOK_SECRET": WHSEC}
     assert {one.reveal() for one in of(**env, KLING_UI_PASSWORD="pass").secrets} == {

@@ -1,0 +1,72 @@
+"""The folder of uploads: what is forgotten, and what is not."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from kling_ui.pictures import BUSY, PictureFolder, Reference
+from kling_ui.pictures import folder as pictures
+from kling_ui.web import Uploads
+
+from .conftest import photo
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "uploads"
+    path.mkdir()
+    return path
+
+
+def old(path: Path, *, seconds: float) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"x")
+    then = time.time() - seconds
+    os.utime(path, (then, then))
+    return path
+
+
+def test_old_files_are_forgotten_with_their_folders_and_the_folder_stays(folder: Path) -> None:
+    gone = old(folder / "one" / "a.png", seconds=100)
+    part = old(folder / "tmpabc", seconds=100)
+    young = old(folder / "two" / "b.png", seconds=10)
+    Uploads(folder).forget(older=50)
+    assert not gone.parent.exists() and not part.exists()
+    assert young.exists()
+    Uploads(folder).forget(older=5)
+    assert [*folder.iterdir()] == []
+
+
+async def test_a_folder_that_is_gone_is_made_again(folder: Path) -> None:
+    folder.rmdir()
+    assert await Uploads(folder).room()
+    assert folder.is_dir()
+
+
+async def test_what_comes_in_is_not_swept_away_with_what_broke_off(folder: Path) -> None:
+    uploads = Uploads(folder)
+    async with uploads.coming():
+        broken = old(folder / "tmpbroken", seconds=1)
+    assert not broken.exists()
+    async with uploads.coming():
+        coming = old(folder / "tmpcoming", seconds=1)
+        async with uploads.coming():
+            stale = old(folder / "tmpstale", seconds=1000)
+        assert coming.exists()
+        assert not stale.exists()
+
+
+async def test_more_pictures_than_can_be_read_soon_are_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "MOST_RECEIVED", 2)
+    folder = PictureFolder(tmp_path / "pictures")
+    came = await asyncio.gather(*(folder.receive(photo()) for _ in range(5)))
+    assert [isinstance(one, Reference) for one in came] == [True, True, False, False, False]
+    assert {one for one in came if not isinstance(one, Reference)} == {BUSY}
+    assert isinstance(await folder.receive(photo()), Reference)
