@@ -39,6 +39,8 @@ def test_old_files_are_forgotten_with_their_folders_and_the_folder_stays(folder:
     assert not gone.parent.exists() and not part.exists()
     assert young.exists()
     Uploads(folder).forget(older=5)
+    old(folder / "tmpalone", seconds=100)
+    Uploads(folder).forget(older=5)
     assert [*folder.iterdir()] == []
 
 
