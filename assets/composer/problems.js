@@ -45,6 +45,7 @@
     told = kling.say("no_answer");
     problems = { "": told };
     show({});
+    focusFirst();
   };
 
   function show(names) {
@@ -67,7 +68,7 @@
 
   function focusFirst() {
     const first = document.querySelector(".field.wrong");
-    first?.scrollIntoView({ block: "nearest" });
+    (first ?? document.querySelector("#problems:not(:empty)"))?.scrollIntoView({ block: "nearest" });
     first?.querySelector("input, textarea")?.focus({ preventScroll: true });
   }
 

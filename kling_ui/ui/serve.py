@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,6 +21,7 @@ WHO = Text(
     "program set with KLING_UI_PASSWORD.",
     "可灵图像工作室。用户名可任意填写；密码由启动本程序的人通过 KLING_UI_PASSWORD 设置。",
 )
+PORT_TAKEN = "Port {port} is taken by another program. A proxy that asks there does not find {url}"
 QUEUE_REST = 0.02  # seconds between looks at an empty queue; Gradio's own 0.001 costs 4 % of a core
 
 
@@ -56,6 +59,9 @@ def serve(
     )
     if app is None:  # `gradio app.py` runs this file again when it changes
         return
+    named = os.environ.get("GRADIO_SERVER_PORT", "")
+    if named and not url.rstrip("/").endswith(f":{named}"):
+        print(PORT_TAKEN.format(port=named, url=url), file=sys.stderr, flush=True)
     print(f"Kling Image Studio is ready: {url}", flush=True)
     while not stop.wait(0.2):
         pass
