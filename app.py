@@ -244,6 +244,7 @@ def launch(settings: Settings, studio: Studio) -> None:
             "openapi_url": None,
         },
         closing=studio.close_soon,
+        port=settings.server_port,
         accepts=login.accepts if login else None,
     )
 

@@ -104,6 +104,7 @@ class Settings:
     allow_private_hosts: bool = False
     mode: Mode = "local"
     server_name: str = "127.0.0.1"  # the address it listens on
+    server_port: str = ""  # as it was asked for
     password: Secret = field(default_factory=Secret)
     allowed_hosts: tuple[str, ...] = ()  # names under which others reach it
     hosted: bool = False  # by Hugging Face, whose proxy is whoever connects
@@ -143,6 +144,7 @@ class Settings:
             allow_private_hosts=switch(given.get("KLING_UI_ALLOW_PRIVATE_HOSTS", "")),
             mode=mode,
             server_name=_server_name(given),
+            server_port=given.get("GRADIO_SERVER_PORT", ""),
             password=Secret(given.get("KLING_UI_PASSWORD", ""), as_it_is=True),
             allowed_hosts=_allowed_hosts(given, mode),
             hosted="SPACE_ID" in given,

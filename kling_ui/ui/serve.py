@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import signal
 import sys
 import threading
@@ -31,10 +30,12 @@ def serve(
     css: Sequence[Path],
     app_kwargs: dict[str, Any],
     closing: Callable[[], None],
+    port: str = "",
     accepts: Callable[[str, str], bool] | None = None,
 ) -> None:
-    """Until SIGTERM or SIGINT; `closing` then lets event streams end by themselves. Where there is
-    a password, `accepts` judges a name and what was given for it."""
+    """Until SIGTERM or SIGINT; `closing` then lets event streams end by themselves. `port` is the
+    one that was asked for. Where there is a password, `accepts` judges a name and what was given
+    for it."""
     blocks = page.blocks
     blocks.queue(max_size=256, default_concurrency_limit=None, api_open=False)
     blocks._queue.sleep_when_free = QUEUE_REST
@@ -59,9 +60,8 @@ def serve(
     )
     if app is None:  # `gradio app.py` runs this file again when it changes
         return
-    named = os.environ.get("GRADIO_SERVER_PORT", "")
-    if named and not url.rstrip("/").endswith(f":{named}"):
-        print(PORT_TAKEN.format(port=named, url=url), file=sys.stderr, flush=True)
+    if port and not url.rstrip("/").endswith(f":{port}"):
+        print(PORT_TAKEN.format(port=port, url=url), file=sys.stderr, flush=True)
     print(f"Kling Image Studio is ready: {url}", flush=True)
     while not stop.wait(0.2):
         pass

@@ -305,7 +305,7 @@ def all_cards(page: Page) -> None:
     for _ in range(20):
         if page.locator("#feed > .pill").is_hidden():
             break
-        page.locator("#feed > .pill").scroll_into_view_if_needed()
+        page.evaluate("document.querySelector('#feed > .pill')?.scrollIntoView()")
         page.wait_for_timeout(200)
     expect(page.locator("#feed > .pill")).to_be_hidden()
 
