@@ -15,10 +15,12 @@ from starlette.routing import BaseRoute
 import app
 from kling_ui import web
 from kling_ui.studio import Studio
+from kling_ui.web.guard import doors
+from kling_ui.web.guard.doors import Door
 
 from ..program import Program, app_at
 from .commits import Commits
-from .orders import order_routes
+from .orders import ROUTE, order_routes
 from .processes import running
 
 
@@ -28,7 +30,12 @@ def main() -> None:
     def with_orders(studio: Studio, *values: Any, **named: Any) -> Sequence[BaseRoute]:
         return [*web.routes(studio, *values, **named), *order_routes(studio, commits)]
 
-    with commits.kept(), mock.patch.object(app, "routes", with_orders):
+    orders = Door("GET POST", rf"{ROUTE}(/\w+)?", largest=1024 * 1024)
+    with (
+        commits.kept(),
+        mock.patch.object(app, "routes", with_orders),
+        mock.patch.object(doors, "DOORS", (*doors.DOORS, orders)),
+    ):
         app.main()
 
 
