@@ -302,6 +302,7 @@ def test_what_is_hostile_would_be_seen(chromium: Any) -> None:
 
 def all_cards(page: Page) -> None:
     """Also the older ones."""
+    expect(page.locator("#feed .card").first).to_be_visible()
     for _ in range(20):
         if page.locator("#feed > .pill").is_hidden():
             break
