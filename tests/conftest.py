@@ -141,16 +141,25 @@ def account(url: str, *, name: str = "test", key: str = "key", wire: Any = None)
     return Account(name, f"{url}/kling", client, Downloader(allow_private=True))
 
 
-def studio_of(data: Path, one: Account) -> Studio:
-    """Not at work yet; its history is the caller's to close."""
+def studio_of(data: Path, usual: Account, *others: Account, **more: Any) -> Studio:
+    """Not at work yet; its history is the caller's to close. `more` as `Studio` takes it."""
+    given: dict[str, Any] = {"clock": Clock(pace=PACE)} | more
     return Studio(
         history=History(data / "history.db"),
         folder=PictureFolder(data / "pictures"),
-        accounts={one.name: one},
-        account=one,
+        accounts={one.name: one for one in (usual, *others)},
+        account=usual,
         alive=data / "alive",
-        clock=Clock(pace=PACE),
+        **given,
     )
+
+
+async def closed(studio: Studio) -> None:
+    """With its accounts, its folder and its history."""
+    for one in studio.accounts.values():
+        await one.aclose()
+    await studio.folder.aclose()
+    studio.history.close()
 
 
 @asynccontextmanager
@@ -173,10 +182,7 @@ async def open_studio(
         else:
             yield studio
     finally:
-        await one.client.aclose()
-        await one.downloader.aclose()
-        await studio.folder.aclose()
-        studio.history.close()
+        await closed(studio)
 
 
 @pytest.fixture(scope="session")

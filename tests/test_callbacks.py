@@ -17,8 +17,6 @@ import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from kling_ui.history import History
-from kling_ui.pictures import PictureFolder
 from kling_ui.simulator import Fault
 from kling_ui.simulator.callbacks import signature
 from kling_ui.studio import CALLBACK_PATH, Callbacks, Clock, Hint, Studio
@@ -30,7 +28,7 @@ from kling_ui.web.callbacks import callback_routes
 from kling_ui.web.links import PREFIX
 from kling_ui.web.owner import Owners
 
-from .conftest import Kling, account, reaches, served, submitted
+from .conftest import Kling, account, closed, reaches, served, studio_of, submitted
 
 TASK, OTHER = "0123456789abcdef" * 2, "f" * 32
 SECRET = b"secret of this installation"
@@ -478,23 +476,14 @@ async def called_studio(kling: Kling, data: Path, secret: str = "") -> AsyncIter
     """A studio at work that Kling can reach, and that asks so rarely that only callbacks help."""
     app, one = Starlette(), account(kling.url)
     with served(app) as url:
-        studio = Studio(
-            history=History(data / "history.db"),
-            folder=PictureFolder(data / "pictures"),
-            accounts={one.name: one},
-            account=one,
-            alive=data / "alive",
-            callbacks=Callbacks(url, SECRET, secret),
-            clock=Clock(pace=50),
-        )
+        callbacks = Callbacks(url, SECRET, secret)
+        studio = studio_of(data, one, callbacks=callbacks, clock=Clock(pace=50))
         app.router.routes.extend(callback_routes(_brought_home(studio)))
         try:
             async with studio.running():
                 yield studio
         finally:
-            await one.client.aclose()
-            await one.downloader.aclose()
-            studio.history.close()
+            await closed(studio)
 
 
 def _brought_home(studio: Studio) -> Any:

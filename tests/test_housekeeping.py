@@ -12,34 +12,14 @@ from pathlib import Path
 import pytest
 
 from kling_ui.fields import KEPT
-from kling_ui.history import History
-from kling_ui.pictures import PictureFolder, Reference, clean_reference
-from kling_ui.studio import Account, Clock, Studio, housekeeping
+from kling_ui.pictures import Reference, clean_reference
+from kling_ui.studio import Studio, housekeeping
 from kling_ui.task import Task
 
-from .conftest import PACE, Kling, account, photo, reaches, submitted
+from .conftest import Kling, account, closed, photo, reaches, studio_of, submitted
 
 Start = Callable[..., Kling]
 OWNER = "ann"
-
-
-def studio_of(data: Path, usual: Account, *others: Account, shared: bool) -> Studio:
-    return Studio(
-        history=History(data / "history.db"),
-        folder=PictureFolder(data / "pictures"),
-        accounts={one.name: one for one in (usual, *others)},
-        account=usual,
-        alive=data / "alive",
-        shared=shared,
-        clock=Clock(pace=PACE),
-    )
-
-
-async def closed(studio: Studio) -> None:
-    for one in studio.accounts.values():
-        await one.aclose()
-    await studio.folder.aclose()
-    studio.history.close()
 
 
 async def drawn(studio: Studio, prompt: str) -> Task:

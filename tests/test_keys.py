@@ -10,15 +10,13 @@ from typing import Any
 
 import pytest
 
-from kling_ui.history import History
-from kling_ui.pictures import PictureFolder
 from kling_ui.settings import Secret
 from kling_ui.simulator.options import Fault
-from kling_ui.studio import Account, Clock, Studio
+from kling_ui.studio import Account, Studio
 from kling_ui.studio.sweep import external_id
 from kling_ui.task import State, Task
 
-from .conftest import PACE, Kling, account, reaches, submitted
+from .conftest import Kling, account, closed, reaches, studio_of, submitted
 
 Start = Callable[..., Kling]
 ANN, BOB = Secret("anns-own-key"), Secret("bobs-own-key")
@@ -32,21 +30,20 @@ async def shared(data: Path, url: str) -> AsyncIterator[Studio]:
         return account(url, name=f"of {key.reveal()}", key=key.reveal())
 
     usual = account(url, name="the operator's", key="the-operators-key")
-    studio = Studio(
-        history=History(data / "history.db"),
-        folder=PictureFolder(data / "pictures"),
-        accounts={usual.name: usual},
-        account=usual,
-        alive=data / "alive",
-        connect=connect,
-        clock=Clock(pace=PACE),
-    )
+    studio = studio_of(data, usual, connect=connect)
     async with studio.running():
         yield studio
-    for one in studio.accounts.values():
-        await one.aclose()
-    await studio.folder.aclose()
-    studio.history.close()
+    await closed(studio)
+
+
+async def made_elsewhere(url: str, key: Secret, *names: str) -> None:
+    """Tasks of these external ids, by a program that knows nothing of ours."""
+    made = account(url, key=key.reveal())
+    for name in names:
+        await made.client.create(
+            {"model_name": "kling-v2-1", "prompt": "a fox", "external_task_id": name}
+        )
+    await made.aclose()
 
 
 async def taken_over(studio: Studio, owner: str) -> list[Task]:
@@ -64,12 +61,7 @@ async def test_a_key_takes_over_its_owners_marked_tasks_and_nobody_elses(
 ) -> None:
     server = kling()
     hers, theirs = external_id("ann"), external_id("somebody else")
-    made = account(server.url, key=ANN.reveal())
-    for name in (hers, theirs):
-        await made.client.create(
-            {"model_name": "kling-v2-1", "prompt": "a fox", "external_task_id": name}
-        )
-    await made.aclose()
+    await made_elsewhere(server.url, ANN, hers, theirs)
     async with shared(tmp_path, server.url) as studio:
         assert await studio.bring_key(ANN, owner="ann") is None
         (found,) = await taken_over(studio, "ann")
@@ -83,12 +75,7 @@ async def test_who_brings_a_key_that_another_brought_finds_their_own_tasks_too(
 ) -> None:
     server = kling()
     hers, his = external_id("ann"), external_id("bob")
-    made = account(server.url, key=ANN.reveal())
-    for name in (hers, his):
-        await made.client.create(
-            {"model_name": "kling-v2-1", "prompt": "a fox", "external_task_id": name}
-        )
-    await made.aclose()
+    await made_elsewhere(server.url, ANN, hers, his)
     async with shared(tmp_path, server.url) as studio:
         for owner, name in (("ann", hers), ("bob", his)):
             await studio.bring_key(ANN, owner=owner)

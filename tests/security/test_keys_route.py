@@ -13,13 +13,11 @@ from typing import Any
 import pytest
 from gradio_client import Client
 
-from kling_ui.history import History
-from kling_ui.pictures import PictureFolder
 from kling_ui.settings import Secret
 from kling_ui.studio import Account, Clock, Studio, account_name
 from kling_ui.studio import keys as policy
 
-from ..conftest import PACE, QUICK, account, reaches, submitted
+from ..conftest import PACE, QUICK, account, closed, reaches, studio_of, submitted
 from ..program import Program
 from .conftest import ANN, BOB, OPERATOR
 from .visitor import STUDIO, Visitor, eventually, nonce
@@ -343,23 +341,12 @@ async def lending(data: Path, url: str) -> AsyncIterator[tuple[Studio, Later]]:
         name = account_name(url, key.reveal(), secret=b"secret")
         return account(url, name=name, key=key.reveal())
 
-    studio = Studio(
-        history=History(data / "history.db"),
-        folder=PictureFolder(data / "pictures"),
-        accounts={usual.name: usual},
-        account=usual,
-        alive=data / "alive",
-        connect=connect,
-        clock=clock,
-    )
+    studio = studio_of(data, usual, connect=connect, clock=clock)
     try:
         async with studio.running():
             yield studio, clock
     finally:
-        for one in studio.accounts.values():
-            await one.aclose()
-        await studio.folder.aclose()
-        studio.history.close()
+        await closed(studio)
 
 
 async def test_it_is_forgotten_when_nobody_used_it_for_long(
