@@ -51,11 +51,12 @@ def restyle(canvas: Canvas, reference: bytes) -> None:
 
 
 def _cropped(canvas: Canvas, reference: bytes) -> Field:
-    with Image.open(BytesIO(reference)) as opened:
-        upright = ImageOps.exif_transpose(opened).convert("RGB")
     centre = canvas.vary(0.38, 0.62), canvas.vary(0.42, 0.58)
-    size = canvas.width, canvas.height
-    fitted = ImageOps.fit(upright, size, Image.Resampling.BICUBIC, canvas.vary(0, 0.03), centre)
+    size, bleed = (canvas.width, canvas.height), canvas.vary(0, 0.03)
+    with Image.open(BytesIO(reference)) as opened:
+        ImageOps.exif_transpose(opened, in_place=True)
+        upright = opened if opened.mode == "RGB" else opened.convert("RGB")  # a large one once
+        fitted = ImageOps.fit(upright, size, Image.Resampling.BICUBIC, bleed, centre)
     return np.asarray(fitted, np.float32).transpose(2, 0, 1) / np.float32(255)
 
 
