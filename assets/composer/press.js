@@ -24,12 +24,19 @@
     return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
   };
 
+  // The second click of a double click is no second order, nor is a key pressed twice as quickly.
+  const TWICE = 500; // milliseconds
+  let last = null, byKey = false, taken = 0;
+
   kling.pressed = (values, k) => {
+    taken += 1;
     const asked = values.filter((_, index) => index !== k);
     const form = JSON.stringify(asked.map((value) => value?.path ?? value ?? ""));
-    const same = presses.find((press) => press.lost && press.form === form);
+    const hasty = byKey && last?.form === form && Date.now() - last.at < TWICE ? last : null;
+    const same = presses.find((press) => press.lost && press.form === form) ?? hasty;
     const press = { nonce: same?.nonce ?? kling.number(), form, lost: false };
-    remember([...presses.filter((one) => one !== same), press]);
+    last = { ...press, at: Date.now() };
+    remember([...presses.filter((one) => one.nonce !== press.nonce), press]);
     setTimeout(() => lose(press), document.body.classList.contains("offline") ? 500 : kling.patience);
     values[k] = press.nonce;
     return values;
@@ -49,16 +56,23 @@
     remember(presses.filter((press, index) => index > place || (index < place && !press.lost)));
   };
 
-  // The second click of a double click is no second order.
   let agreed = false;
   document.addEventListener("click", (event) => {
     if (!event.target.closest?.("#generate")) return;
     if (event.detail > 1 || (!agreed && expensive())) {
       event.stopImmediatePropagation();
       if (event.detail <= 1) ask();
+    } else {
+      byKey = !event.detail;
+      taking();
     }
     agreed = false;
   }, true);
+
+  function taking() { // Gradio takes none while it notices that the studio has stopped
+    const before = taken;
+    setTimeout(() => { if (taken === before) kling.unheardPress(); }, 1000);
+  }
 
   const expensive = () => kling.order && kling.ask
     && (kling.order.pictures > kling.ask.pictures || kling.order.money > kling.ask.money);

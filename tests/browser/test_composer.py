@@ -277,6 +277,35 @@ def test_the_shortcut_does_nothing_while_a_question_is_open(
     expect(page.locator("#feed .card", has_text="gate")).to_have_count(1)
 
 
+@pytest.mark.parametrize("key", ["Control+Enter", "Enter"])
+def test_a_key_pressed_again_and_again_is_one_order(
+    app: Program, visit: Visit, kling_server: Kling, key: str
+) -> None:
+    page = visit(app.url)
+    before = len(kling_server.creates)
+    page.fill("#field-prompt textarea", f"impatient {key}")
+    page.focus("#generate")
+    for _ in range(5):
+        page.keyboard.press(key)
+        page.wait_for_timeout(150)
+    expect(card(page, f"impatient {key}")).to_have_count(1)
+    page.wait_for_timeout(800)
+    page.keyboard.press(key)  # this one is meant
+    expect(card(page, f"impatient {key}")).to_have_count(2)
+    assert len(kling_server.creates) <= before + 2
+
+
+def test_a_press_that_gradio_did_not_take_is_told(app: Program, visit: Visit) -> None:
+    page = visit(app.url)
+    page.evaluate(
+        """document.querySelector("#generate").addEventListener(
+             "click", (event) => event.stopImmediatePropagation(), true)"""
+    )
+    page.fill("#field-prompt textarea", "into the void")
+    page.click("#generate")
+    expect(page.locator("#problems")).to_contain_text("Press again")
+
+
 def test_an_input_method_that_composes_keeps_its_enter(
     app: Program, visit: Visit, kling_server: Kling
 ) -> None:
