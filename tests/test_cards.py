@@ -20,6 +20,7 @@ from kling_ui.web.cards import (
     Cards,
     card,
     error_of,
+    note_of,
 )
 
 from .conftest import OWNER, account, submitted
@@ -208,4 +209,21 @@ def test_a_script_is_told_that_an_unconfirmed_task_waits_for_its_account() -> No
     ],
 )
 def test_a_script_is_told_of_no_error_while_there_is_none(state: State, case: str) -> None:
-    assert error_of(replace(TASK, state=state, case=case), case).en == ""
+    task = replace(TASK, state=state, case=case)
+    assert error_of(task, case).en == ""
+    assert bool(note_of(task, case).en) == bool(case)
+
+
+def test_a_script_is_told_that_a_task_waits_for_its_key() -> None:
+    waiting = replace(TASK, state=State.QUEUED, case="account_missing", detail="")
+    note = note_of(waiting, "account_missing")
+    assert note.en.startswith("Waiting for your key. Enter the key")
+    assert note.zh.startswith("等待您的密钥")
+
+
+def test_what_is_an_error_is_no_note() -> None:
+    for task, case in (
+        (TASK, "no_answer"),
+        (replace(TASK, state=State.REJECTED, case="1301"), "1301"),
+    ):
+        assert note_of(task, case).en == ""

@@ -11,7 +11,7 @@ from gradio import processing_utils
 from ..studio import Problems, Studio
 from ..task import Task, is_id
 from ..text import Text
-from ..web.cards import error_of
+from ..web.cards import error_of, note_of
 from ..web.language import language
 from ..web.links import base_of, picture_link
 from ..web.owner import caller_of, owner_of
@@ -84,11 +84,12 @@ class Endpoints:
         return owner
 
     def _described(self, task: Task, request: gr.Request) -> dict[str, Any]:
-        base, lang = base_of(request), language(request)
+        base, lang, case = base_of(request), language(request), self.studio.case(task)
         return {
             "id": task.id,
             "state": str(task.state),
-            "error": error_of(task, self.studio.case(task)).of(lang),
+            "error": error_of(task, case).of(lang),
+            "note": note_of(task, case).of(lang),
             "request_id": task.request_id,
             "images": [
                 base + picture_link(picture.id)

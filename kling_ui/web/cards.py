@@ -232,9 +232,22 @@ def _warning(task: Task, case: str, *, paid: bool) -> Text:
 def error_of(task: Task, case: str) -> Text:
     """One sentence for scripts: why a task ended without pictures, or may have; else empty.
     `case` is the studio's word on it."""
+    return _sentence(task, case) if _bad(task) else Text("", "")
+
+
+def note_of(task: Task, case: str) -> Text:
+    """The same where it is no error: what a task waits for, or what did not come; else empty."""
+    return Text("", "") if _bad(task) else _sentence(task, case)
+
+
+def _bad(task: Task) -> bool:
+    ended = task.state.over and task.state is not State.SUCCEEDED
+    return ended or task.state is State.UNCONFIRMED
+
+
+def _sentence(task: Task, case: str) -> Text:
     verdict = verdict_on(task, case)
-    bad = (task.state.over and task.state is not State.SUCCEEDED) or task.state is State.UNCONFIRMED
-    if not bad or verdict is None:
+    if verdict is None:
         return Text("", "")
     behind = _behind(task, verdict)
     en, zh = (f" ({behind.en})", f"（{behind.zh}）") if behind.en else ("", "")
