@@ -4,7 +4,7 @@ function drawHeader() {
   if (!account) return;
   account.classList.toggle("live", kling.live);
   account.title = kling.live ? kling.host : "";
-  set(account.lastElementChild, kling.live ? `${say("live")} · ${kling.host}` : say("demo"));
+  set(account.lastElementChild, kling.live ? `${say(kling.own_key ? "live_own" : "live")} · ${kling.host}` : say("demo"));
   const running = $("pill-running"), spent = $("pill-spent");
   running.hidden = !summary.running;
   set(running, say("running", { n: summary.running ?? 0 }));
@@ -32,12 +32,13 @@ function drawBanner() { // what keeps the page from working goes before what it 
   if (!box) return;
   const { kind, text, ...more } = lost ? { kind: "error", text: lost }
     : summary.notice ? { kind: "notice", text: summary.notice }
-    : forgetting() ? { kind: "demo", text: say("forgets"), read: true } : usual;
+    : keyring.gone() ? { kind: "notice", text: say(kling.live ? "gone_live" : "gone_demo"), add: "key", read: "gone" }
+    : forgetting() ? { kind: "demo", text: say("forgets"), read: "forgets" } : usual;
   box.hidden = !text;
   box.className = kind;
   const shown = [kind, text, more.add, more.read].join("|");
   if (box.dataset.shown === shown) return;
-  box.dataset.shown = shown;
+  Object.assign(box.dataset, { shown, read: more.read ?? "" });
   box.replaceChildren(make("span", { textContent: text }));
   if (more.add) box.append(bannerButton("add-key", say("add_key")));
   if (more.read) box.append(bannerButton("read", say("understood")));
@@ -55,7 +56,8 @@ document.addEventListener("click", (event) => {
     document.cookie = `kling_language=${wish};path=/;max-age=31536000;${site}`;
     location.reload();
   } else if (event.target.closest?.("#banner-read")) {
-    kling.stored.set("forgets", "read");
+    if ($("banner").dataset.read === "gone") keyring.forgive();
+    else kling.stored.set("forgets", "read");
     drawBanner();
   } else if (event.target.closest?.("#pill-theme")) {
     kling.stored.set("theme", kling.dark() ? "light" : "dark");

@@ -20,10 +20,16 @@ const keyring = (() => {
 
   async function forget() { // whether that was heard
     kling.stored.set(KEPT, "");
+    forgive();
     const answer = await fetch(path, { method: "DELETE" }).catch(() => null);
     if (answer?.ok) location.reload();
     return Boolean(answer?.ok);
   }
+
+  // Who had one, and has none any more without having wished it, is told who pays from now on.
+  if (kling.own_key) kling.stored.set("own", "yes");
+  const forgive = () => kling.stored.set("own", "");
+  const gone = () => Boolean(!kling.own_key && kling.takes_keys && kling.stored.get("own") && !kling.stored.get(KEPT));
 
   // The studio forgets it when it is started anew, or a while after its last use; then it is brought
   // again, once: whoever forgets it elsewhere means it.
@@ -48,5 +54,5 @@ const keyring = (() => {
     kling.banner = { kind: "error", text: `${say("key_kept")} ${why}`, add: "key" };
     drawBanner();
   }
-  return { bring, forget, heard, tell() {} };
+  return { bring, forget, forgive, gone, heard, tell() {} };
 })();

@@ -31,7 +31,8 @@ const ledger = (() => {
   // ── files ────────────────────────────────────────────────────────────────────────────────
   function files({ pictures, bytes, free, folder }) {
     const told = { n: count(pictures), size: size(bytes) };
-    const lines = [say(pictures === 1 ? "kept_one" : "kept", told), say("free", { size: size(free) })];
+    const lines = [say(pictures === 1 ? "kept_one" : "kept", told)];
+    if (free != null) lines.push(say("free", { size: size(free) }));
     if (folder) lines.push(say("folder", { folder }));
     return lines.map((text) => make("p", { textContent: text }));
   }

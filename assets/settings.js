@@ -150,7 +150,8 @@ const settings = (() => {
 
   // ── a task that was made elsewhere ───────────────────────────────────────────────────────
   function adopting() {
-    const field = make("input", { type: "text", id: "adopt-id", autocomplete: "off", spellcheck: false,
+    if (!kling.adopts) return "";
+    const field = make("input", { type: "text", id: "adopt-id", required: true, autocomplete: "off", spellcheck: false,
       "aria-describedby": "adopt-problem" });
     const problem = make("p", { id: "adopt-problem", className: "problem", role: "alert" });
     const press = make("button", { type: "submit", className: "button", textContent: say("adopt_press") });

@@ -18,6 +18,7 @@
     });
     changes[at("aspect_ratio")] = choice("aspect_ratio", v, rule.ratios, rule);
     changes[at("resolution")] = choice("resolution", v, rule.resolutions, rule);
+    if (kling.most_pictures) changes[at("n")] = fewer(v, rule);
     setTimeout(kling.count, 50); // once the new values are drawn
     document.querySelectorAll("#composer fieldset.field:not([aria-label])").forEach(join);
     aroundThePicture(v);
@@ -83,7 +84,13 @@
     const value = [wanted[name], now, choices[0]].find((one) => choices.includes(one));
     given[name] = value;
     const [support] = rule.fields[name] ?? ["yes"], free = offered.length > 0 && support !== "no";
-    return update({ choices: choices.map((one) => [one, one]), value, interactive: free });
+    return update({ choices: choices.map((one) => [String(one), one]), value, interactive: free });
+  }
+
+  function fewer(v, rule) { // than Kling would draw at once
+    const most = kling.most_pictures;
+    note("n", "hint", kling.say("most_pictures", { limit: most }));
+    return choice("n", v, Array.from({ length: most }, (_, index) => index + 1), rule);
   }
 
   function join(group) { // Gradio gives each choice a name of its own, and arrows lead nowhere

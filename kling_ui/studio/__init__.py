@@ -1,7 +1,7 @@
 """The worker: submit once, watch, keep; recovery after a crash. It knows no web and no page."""
 
 from .accounts import Account, Accounts, Loan, account_name, local_secret
-from .allowance import Allowance, Left
+from .allowance import TOO_MANY_AT_ONCE, Allowance, Left
 from .callbacks import CALLBACK_PATH, Callbacks, Hint
 from .clock import Clock
 from .desk import whatever_happens
@@ -14,6 +14,7 @@ __all__ = [
     "CALLBACK_PATH",
     "KEPT_HOURS",
     "NO_OWNER",
+    "TOO_MANY_AT_ONCE",
     "Account",
     "Accounts",
     "Allowance",

@@ -200,6 +200,17 @@ class Studio(Shelf):
         problem = self._allowance.at_once(n) if self._payer(owner) == "operator" else None
         return {"n": problem} if problem else {}
 
+    @property
+    def most_at_once(self) -> int | None:
+        """Pictures in one task, with the operator's key; None without a limit."""
+        return self._allowance.per_task if self.accounts.usual.live else None
+
+    @property
+    def adopts(self) -> bool:
+        """Whether tasks made elsewhere are taken over without a key of one's own: where many share
+        the operator's, nobody knows whose they are."""
+        return not (self._shared and self.accounts.usual.live)
+
     async def _uncounted(self, owner: str) -> Problems:
         """Where the disk forgets, what was spent today is known when Kling's list was read."""
         if self._allowance.money is None or self._payer(owner) != "operator":
@@ -314,8 +325,8 @@ class Studio(Shelf):
         """Take over a task that was made elsewhere with this account; or why not."""
         if blocked := self.blocked(owner):
             return blocked
-        if self._shared and self._payer(owner) == "operator":
-            return NOT_YOURS  # whose task it is nobody knows
+        if not self.adopts and self._payer(owner) == "operator":
+            return NOT_YOURS
         await self.keys.ready()
         return await self._worker.adopt(remote_id, owner=owner, account=self.account_of(owner).name)
 

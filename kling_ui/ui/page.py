@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import gradio as gr
 from gradio.events import api
 
+from ..catalog import MAX_PICTURES
 from ..pictures.reference import MOST_BYTES
 from ..request import SHARED, SPECS, ImageRequest, rules
 from ..settings import ASK_PICTURES, ASK_PRICE
@@ -46,6 +47,7 @@ BOOT = (  # runs before Gradio starts
     "boot.js",
     *(f"composer/{name}.js" for name in COMPOSER),
 )
+LOGIN = ("boot.js", "login.js")  # on the page that asks for the password
 FEED = (  # one script
     "task.js",
     "stage.js",
@@ -120,8 +122,10 @@ class Page:
             "styles": [style.of(lang) for style in STYLES],
             "routes": PREFIX.lstrip("/"),
             "ask": dict(self.ask),
+            "most_pictures": None if own_key else self._most_pictures(),
             "live": live,
             "own_key": own_key,
+            "adopts": own_key or self.studio.adopts,
             "takes_keys": bool(self.key_host),
             "key_host": urlsplit(self.key_host).netloc,
             "forgets": self.forgets,
@@ -139,6 +143,11 @@ class Page:
             for situation, rule in situations.items():
                 rule["price"] = prices[bool(situation)]
         return table
+
+    def _most_pictures(self) -> int | None:
+        """In one task, where the studio's own key is there for fewer than Kling would draw."""
+        most = self.studio.most_at_once
+        return most if most is not None and 0 < most < MAX_PICTURES else None
 
     def _price(self, model: str, host: str, picture: bool) -> tuple[float, str] | None:
         price = self.studio.prices.estimate(model, picture=picture, n=1, base_url=host)

@@ -113,7 +113,7 @@ async def _files(studio: Studio, owner: str, folder: Path | None) -> dict[str, A
     return {
         "pictures": weight.pictures,
         "bytes": weight.bytes,
-        "free": weight.free,
+        "free": weight.free if folder else None,
         "folder": str(folder) if folder else "",
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import pytest
@@ -30,6 +30,7 @@ UNKNOWN = "sk-nobodys-key-0000"
 PRICES = {"127.0.0.1": {"currency": "EUR", "models": {"kling-v2-1": 0.05}}}
 CEM = "cems-own-key-9012"
 READ = "try { localStorage.setItem('kling.forgets', 'read') } catch { /* no page yet */ }"
+GONE = {"en-US": "Your own key is no longer kept here", "zh-CN": "您的密钥已不在此处保存"}
 FORGETS = {"en-US": "This Space forgets pictures", "zh-CN": "此 Space 重启后会丢失图片"}
 DEMO = {"en-US": "Pictures are drawn on the server", "zh-CN": "图片由服务器绘制"}
 AT_KLING = re.compile("Submitted|Processing|已提交|生成中")
@@ -84,17 +85,17 @@ def bring(page: Page, key: str, *, keep: bool = False) -> None:
     page.click("#key-use")
 
 
-def live(page: Page) -> None:
+def live(page: Page, *, whose: str = "Your key|您的密钥") -> None:
     """Its own key is in use, and the page drawn anew for it."""
-    expect(pill(page)).to_have_text(re.compile(r"(Live|正式) · 127\.0\.0\.1:\d+"))
+    expect(pill(page)).to_have_text(re.compile(rf"({whose}) · 127\.0\.0\.1:\d+"))
     expect(page.locator("#generate")).to_contain_text("EUR 0.05")
     expect(page.locator("#banner")).to_be_hidden()
 
 
-def demo(page: Page) -> None:
+def demo(page: Page, *, told: Collection[str] = DEMO.values()) -> None:
     expect(pill(page)).to_have_text(re.compile("Demo|演示"), timeout=BACK)
     expect(page.locator("#generate")).to_contain_text("$0.014")
-    expect(page.locator("#banner")).to_contain_text(re.compile("|".join(DEMO.values())))
+    expect(page.locator("#banner")).to_contain_text(re.compile("|".join(told)))
 
 
 def done(page: Page, prompt: str) -> None:
@@ -182,10 +183,12 @@ def test_after_a_restart_it_comes_again_by_itself_only_where_it_is_remembered(
     done(keeper, "in flight, remembered")
     live(keeper)
     for (locale, page), key in zip(others.items(), (BOB, CEM), strict=True):
-        demo(page)
+        demo(page, told=[GONE[locale]])  # and not silently
         expect(page.locator("#stage-head .notice")).to_contain_text(waiting[locale], timeout=BACK)
         expect(card(page, f"in flight, {locale}")).to_contain_text(waiting[locale])
         assert key not in storage(page)
+        page.locator("#banner-read").click()
+        demo(page)
         bring(page, key)
         live(page)
         done(page, f"in flight, {locale}")
@@ -259,6 +262,7 @@ def sharing(bank: Payments, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         "KLING_UI_PRICES": str(folder / "prices.json"),
         "KLING_UI_SHARE_KEY": "1",
         "KLING_UI_VISITOR_IMAGES_PER_DAY": "3",
+        "KLING_UI_MAX_IMAGES_PER_TASK": "4",
     }
     with running(folder / "data", **SPACE, **env) as program:
         yield program
@@ -270,7 +274,16 @@ def test_what_is_left_of_the_spaces_own_key_is_counted_down(
     page = visit(sharing.url, before=read)
     hint, problems = page.locator("#hint-price"), page.locator("#problems")
     left = "{} of 3 pictures left today"
-    live(page)  # with the Space's own
+    live(page, whose="Live")  # with the Space's own
+    counts = page.locator("#field-n input")
+    expect(counts).to_have_count(4)
+    expect(page.locator("#field-n")).to_contain_text("At most 4 in one task")
+    page.click("#pill-settings")
+    drawer = page.locator("#drawer")
+    expect(drawer).to_contain_text("Prices in use")
+    expect(drawer).not_to_contain_text("Adopt a task")  # whose it is nobody knows
+    expect(drawer).not_to_contain_text("free on the disk")
+    page.keyboard.press("Escape")
     expect(hint).to_have_text(left.format(3))
     ask(page, "one of three")
     expect(hint).to_have_text(left.format(2))
@@ -300,6 +313,7 @@ def test_what_is_left_of_the_spaces_own_key_is_counted_down(
     page.press("#key-field", "Enter")
     expect(hint).not_to_contain_text("今天还可生成")
     live(page)
+    expect(counts).to_have_count(9)
     ask(page, "with a key of my own")
     done(page, "with a key of my own")
     assert [create.key for create in bank.of("one of three")] == [OPERATOR]
@@ -368,7 +382,7 @@ def test_in_hugging_faces_own_frame_it_works_and_knows_who_comes_again(
     inside.get_by_role("button", name="Add your own key").click()
     inside.locator("#key-field").fill(ANN)
     inside.locator("#key-field").press("Enter")
-    expect(inside.locator("#pill-account")).to_have_text(re.compile("Live"))
+    expect(inside.locator("#pill-account")).to_have_text(re.compile("Your key"))
     inside.locator("#field-prompt textarea").fill("asked for in a frame")
     inside.locator("#generate").click()
     made = inside.locator("#feed .card", has_text="asked for in a frame")
@@ -376,7 +390,7 @@ def test_in_hugging_faces_own_frame_it_works_and_knows_who_comes_again(
     expect(made.locator("img")).to_have_js_property("complete", True)
     outside.reload()
     expect(made.locator(".state.ok")).to_be_visible()
-    expect(inside.locator("#pill-account")).to_have_text(re.compile("Live"))
+    expect(inside.locator("#pill-account")).to_have_text(re.compile("Your key"))
     assert [create.key for create in bank.of("asked for in a frame")] == [ANN]
 
 

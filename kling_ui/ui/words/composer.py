@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from ...pictures.reference import HEAVY
+from ...studio import TOO_MANY_AT_ONCE
 from ...text import Text
 
 WORDS: dict[str, Text] = {
     "generate": Text("Generate {n}", "生成 {n} 张"),
+    "most_pictures": TOO_MANY_AT_ONCE,
     "compare_decides": Text("Compare decides: {names}", "由对比决定：{names}"),
     "size_with_picture": Text(
         "With a reference image this model makes {size}.", "使用参考图时，该模型仅支持 {size}。"

@@ -8,16 +8,26 @@ from ...text import Text
 WORDS: dict[str, Text] = {
     "forgets": Text(
         "This Space forgets pictures and history when it restarts: download what you wish to keep. "
-        "With persistent storage (Settings of the Space, Storage) it keeps them. Tasks still "
+        "Its owner can change that with a bucket at /data, as the README tells. Tasks still "
         "running at Kling are found again.",
-        "此 Space 重启后会丢失图片和历史记录，请及时下载需要的图片。启用持久化存储"
-        "（Space 的 Settings → Storage）即可保留。仍在可灵运行的任务会自动找回。",
+        "此 Space 重启后会丢失图片和历史记录，请及时下载需要的图片。所有者可按 README 的说明将 "
+        "bucket 挂载到 /data 以永久保留。仍在可灵运行的任务会自动找回。",
+    ),
+    "gone_live": Text(
+        "Your own key is no longer kept here: until you add it again, new pictures use what this "
+        "studio allows each day.",
+        "您的密钥已不在此处保存：再次添加之前，新图片将使用本站每天提供的额度。",
+    ),
+    "gone_demo": Text(
+        "Your own key is no longer kept here: until you add it again, new pictures are the demo's.",
+        "您的密钥已不在此处保存：再次添加之前，新图片由演示模式生成。",
     ),
     "understood": Text("Got it", "知道了"),
     "left": Text("{left} of {of} pictures left today", "今天还可生成 {left} 张（共 {of} 张）"),
     "title": Text("Kling Image Studio", "可灵图像工作室"),
     "demo": Text("Demo", "演示"),
     "live": Text("Live", "正式"),
+    "live_own": Text("Your key", "您的密钥"),
     "running": Text("{n} running", "{n} 个进行中"),
     "today": Text("{amount} today", "今日 {amount}"),
     "today_demo": Text(
