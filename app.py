@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import httpx
 from filelock import FileLock, Timeout
@@ -31,7 +31,7 @@ from kling_ui.studio import (
     local_secret,
     whatever_happens,
 )
-from kling_ui.text import Text
+from kling_ui.text import Lang, Text
 from kling_ui.web import (
     EXCEPTIONS,
     Assets,
@@ -157,18 +157,20 @@ async def opened(studio: Studio) -> AsyncIterator[None]:
 
 def boot_of(page: Page, studio: Studio, assets: Assets, *, ancestors: str) -> Boot:
     """The page's first script, for whoever comes with a key, or without one."""
-    from kling_ui.ui.page import BOOT
+    from kling_ui.ui.page import BOOT, LOGIN
+    from kling_ui.ui.words import login_facts
 
     faces: Any = {
-        name: {lang: page.facts(lang, own_key=name == "own") for lang in ("en", "zh")}
+        name: {lang: page.facts(lang, own_key=name == "own") for lang in get_args(Lang)}
         for name in ("usual", "own")
     }
+    script, style = "\n".join(assets.text(name) for name in LOGIN), assets.text("style/login.css")
     return Boot(
         faces=faces,
         code="\n".join(assets.text(name) for name in BOOT),
         more=str(page.feed.js_on_load),
         face_of=lambda owner: "own" if studio.loan(owner) else "usual",
-        login=(assets.text("boot.js"), assets.text("style/login.css")),
+        before={lang: (login_facts(lang), script, style) for lang in get_args(Lang)},
         ancestors=ancestors,
     )
 
@@ -284,9 +286,12 @@ def main() -> None:
     give_back_memory()
     if settings.refusal:
         sys.exit(settings.refusal.en)
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     uploads = settings.data_dir / "uploads"
-    uploads.mkdir(mode=0o700, exist_ok=True)
+    try:
+        for folder in (settings.data_dir, uploads):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        sys.exit(f"{settings.data_dir} cannot be written: {error}. Name another KLING_UI_DATA_DIR.")
     ignored = tame_gradio(uploads)
     lock = FileLock(settings.data_dir / "lock")
     try:

@@ -25,11 +25,12 @@ from kling_ui.request import SPECS, ImageRequest
 from kling_ui.settings import Mode
 from kling_ui.studio import NO_OWNER, Accounts, Studio
 from kling_ui.task import RemotePicture, State, Task, is_id
+from kling_ui.text import Lang
 from kling_ui.ui.endpoints import Endpoints
 from kling_ui.ui.form import COMPARED, NOT_AN_UPLOAD, Uploads
-from kling_ui.ui.page import BOOT, FEED, Page
+from kling_ui.ui.page import BOOT, FEED, LOGIN, Page
 from kling_ui.ui.stage import columns_for
-from kling_ui.ui.words import SCRIPT
+from kling_ui.ui.words import SCRIPT, login_facts
 from kling_ui.web import Assets
 
 from .conftest import account, open_studio, photo, studio_of, unchanged
@@ -156,6 +157,13 @@ async def test_every_word_a_script_says_exists(built: Page) -> None:
             *re.findall(r"kling\.words\.(\w+)", code),
         }
         assert said <= {*words}, name
+
+
+def test_the_page_that_asks_for_the_password_says_only_what_it_knows() -> None:
+    code = "".join((ROOT / "assets" / name).read_text("utf-8") for name in LOGIN)
+    said = {*re.findall(r"""\bsay\("(\w+)"\)""", code)}
+    for lang in get_args(Lang):
+        assert said == {*login_facts(lang)["words"]}
 
 
 # what a browser or a script sends

@@ -11,7 +11,7 @@ from asyncio import get_running_loop
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
-from typing import Any, get_args
+from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
@@ -24,12 +24,13 @@ from .owner import owner_of
 
 _ZIPPING = ThreadPoolExecutor(1, "pages")  # the history waits for nobody's page
 _API_INFO = re.compile(rb"(window\.gradio_api_info = )\{.*?\}(;</script>)", re.DOTALL)
+_NO_API = rb'\1{"named_endpoints":{},"unnamed_endpoints":{}}\2'
 
 
 class Boot:
     """`faces` are what the page's scripts know, by language: words, rules, links; a page has the
     face that `face_of` names for its owner. `ancestors` may hold it in a frame. Whoever has yet to
-    log in is told nothing, and has `login`: code and a style sheet."""
+    log in has `before` instead, by language: what its scripts know, code and a style sheet."""
 
     def __init__(
         self,
@@ -38,7 +39,7 @@ class Boot:
         code: str,
         more: str = "",
         face_of: Callable[[str], str] = lambda _: "",
-        login: tuple[str, str] = ("", ""),
+        before: Mapping[Lang, tuple[Mapping[str, Any], str, str]] | None = None,
         ancestors: str = "'self'",
     ) -> None:
         self._face_of, self._ancestors = face_of, ancestors
@@ -48,11 +49,9 @@ class Boot:
             for name, facts in faces.items()
             for lang, known in facts.items()
         }
-
-        script, style = login
         self._before = {
-            lang: _tag({"lang": lang, "words": {}}, script) + f"<style>{style}</style>".encode()
-            for lang in get_args(Lang)
+            lang: _tag(known, script) + f"<style>{style}</style>".encode()
+            for lang, (known, script, style) in (before or {}).items()
         }
 
     def mark(self, owner: str) -> str:
@@ -108,7 +107,7 @@ class _Page:
         assert self._start is not None
         nonce = secrets.token_urlsafe(16)
         if not self._known:  # what scripts may ask is for who may
-            self._body = _API_INFO.sub(rb"\1{}\2", self._body)
+            self._body = _API_INFO.sub(_NO_API, self._body)
         body = self._body.replace(b"<head>", b"<head>" + self._tag, 1)
         body = body.replace(b"<script", f'<script nonce="{nonce}"'.encode())
         headers = MutableHeaders(scope=self._start)

@@ -54,7 +54,7 @@ def chromium() -> Iterator[Browser]:
 def visit(chromium: Browser) -> Iterator[Callable[..., Page]]:
     """``visit(url, locale=…, …)`` opens the page as a new visitor; what it or another tab of that
     visitor's logs as an error, a breach of the page's policy too, fails the test, but for answers
-    of the statuses `refused`. `before` prepares the empty page."""
+    of the statuses `refused`. `before` prepares the empty page; `until` is there when it is."""
     contexts: list[Any] = []
     errors: list[str] = []
     expected: set[int] = set()
@@ -63,6 +63,7 @@ def visit(chromium: Browser) -> Iterator[Callable[..., Page]]:
         url: str,
         *,
         refused: Collection[int] = (),
+        until: str = "#generate:has-text('·')",
         before: Callable[[Page], object] = lambda _: None,
         **options: Any,
     ) -> Page:
@@ -81,7 +82,7 @@ def visit(chromium: Browser) -> Iterator[Callable[..., Page]]:
         page = context.new_page()
         before(page)
         page.goto(url)
-        page.wait_for_selector("#generate:has-text('·')", timeout=30_000)
+        page.wait_for_selector(until, timeout=30_000)
         return page
 
     yield open_page

@@ -234,15 +234,21 @@ def test_it_is_written_nowhere(lan: Program, guest: Come) -> None:
 
 
 @pytest.mark.parametrize(
-    "env", [LAN | {"KLING_UI_PASSWORD": ""}, {"GRADIO_SERVER_NAME": "0.0.0.0"}]
+    ("env", "told"),
+    [
+        (LAN | {"KLING_UI_PASSWORD": ""}, "set KLING_UI_PASSWORD and start again"),
+        ({"GRADIO_SERVER_NAME": "0.0.0.0"}, "set KLING_UI_PASSWORD and start again"),
+        ({"KLING_UI_DATA_DIR": "/proc/studio"}, "Name another KLING_UI_DATA_DIR"),
+    ],
 )
-def test_without_one_it_does_not_start(tmp_path: Path, env: dict[str, str]) -> None:
+def test_what_it_cannot_start_with_is_told(tmp_path: Path, env: dict[str, str], told: str) -> None:
     program = app_at(tmp_path, **env)
     done = subprocess.run(
         [sys.executable, "app.py"], cwd=ROOT, env=program.env, capture_output=True, text=True
     )
     assert done.returncode == 1
-    assert "set KLING_UI_PASSWORD and start again" in done.stderr
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
     assert not (tmp_path / "database").exists()
 
 
@@ -337,6 +343,17 @@ async def test_tries_of_one_caller_come_one_by_one_and_few_wait(
     assert sum([await task for task in crowd]) == CROWD
     assert most == 2  # one of each caller
     assert await attempt("a")  # nobody waits any more
+
+
+async def test_who_is_turned_away_is_told_how_long_the_next_try_takes(
+    slept: list[float],
+) -> None:
+    login = Login(PASSWORD)
+    await tried(login, "a", 400)
+    assert login.pause("a") == 1
+    for _ in range(5):
+        await tried(login, "a", 400)
+    assert login.pause("a") == 8
 
 
 async def test_who_goes_away_while_waiting_gives_up_the_place() -> None:

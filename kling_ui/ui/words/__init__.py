@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ...text import Lang, Text
+from ...web.guard.login import LONGEST
 from ...web.states import STATES
-from . import composer, header, history, present, settings, stage
+from . import composer, header, history, login, present, settings, stage
 
 SCRIPT: dict[str, Text] = {
     **header.WORDS,
@@ -29,3 +30,9 @@ def words(lang: Lang) -> dict[str, Any]:
         "gradio": {text.en: text.of(lang) for text in stage.GRADIO},
     }
     return {name: text.of(lang) for name, text in SCRIPT.items()} | states
+
+
+def login_facts(lang: Lang) -> dict[str, Any]:
+    """All that the page knows that asks for the password."""
+    said = {name: text.fill(seconds=int(LONGEST)) for name, text in login.WORDS.items()}
+    return {"lang": lang, "words": {name: text.of(lang) for name, text in said.items()}}

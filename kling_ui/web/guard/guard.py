@@ -45,6 +45,10 @@ TOO_OFTEN = Text("Busy: too many requests. Wait a moment.", "请求过于频繁�
 BROKE = Text("Something went wrong here.", "这里出现了问题。")
 NO_ROOM = Text("There is no room for another file now.", "当前没有空间存放更多文件。")
 LOG_IN = Text("Log in first.", "请先登录。")
+TOO_MANY_TRIES = Text(
+    "Too many passwords were tried from your address. Wait {seconds} seconds, then try again.",
+    "来自您所在地址的密码尝试过多。请等待 {seconds} 秒后再试。",
+)
 FILES = "/gradio_api/file="
 KNOWN = "kling_known"  # whether the caller has logged in, where that is asked for
 
@@ -173,7 +177,9 @@ class Guard:
 
         async with self._login.trying(caller) as tries:
             if tries is None:
-                late = refusal(scope, 429, TOO_OFTEN, **{"retry-after": "15"})
+                wait = math.ceil(self._login.pause(caller))
+                text = TOO_MANY_TRIES.fill(seconds=wait)
+                late = refusal(scope, 429, text, **{"retry-after": str(wait)})
                 await late(scope, receive, send)
                 return
             await _within(app, scope, receive, judged, door)

@@ -62,6 +62,10 @@ class Login:
         finally:
             tries.waiting -= 1
 
+    def pause(self, caller: str) -> float:
+        """Seconds that the next of those who wait has to wait at most, at least one."""
+        return max(1.0, _pause(self._tries[caller].failed))
+
     def judge(self, tries: _Tries, status: int) -> None:
         """By the answer's status."""
         tries.failed = 0 if status < 400 else tries.failed + 1

@@ -1,0 +1,46 @@
+// Gradio's page that asks for the password says nothing of a try that takes long, or is refused.
+(() => {
+  const SLOW = 700; // milliseconds
+  let trying = null;
+
+  function tell(text) {
+    const form = document.querySelector("input[type=password]")?.closest(".form");
+    if (!form) return;
+    const line = document.getElementById("login-said")
+      ?? Object.assign(document.createElement("p"), { id: "login-said" });
+    line.setAttribute("role", "status");
+    if (!line.isConnected) form.before(line);
+    line.textContent = text;
+  }
+
+  function busy(is) {
+    document.body.classList.toggle("checking", is);
+    document.querySelectorAll("input").forEach((input) => { input.readOnly = is; });
+  }
+
+  async function tried(asked) {
+    tell("");
+    busy(true);
+    const slow = setTimeout(() => tell(kling.say("checking")), SLOW);
+    try {
+      const answer = await asked();
+      clearTimeout(slow);
+      tell([200, 400].includes(answer.status) ? "" : await answer.clone().text()); // Gradio tells these
+      return answer;
+    } catch {
+      clearTimeout(slow);
+      tell(kling.say("unheard"));
+      return new Response("", { status: 503 }); // Gradio would not catch an error
+    } finally {
+      busy(false);
+      trying = null;
+    }
+  }
+
+  // Pressed again meanwhile, it is the same try: more of them would only wait for one another.
+  const fetched = window.fetch;
+  window.fetch = (what, ...more) =>
+    (new URL(what?.url ?? what, location.href).pathname.endsWith("/login")
+      ? (trying ??= tried(() => fetched.call(window, what, ...more)))
+      : fetched.call(window, what, ...more));
+})();

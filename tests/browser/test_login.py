@@ -1,0 +1,67 @@
+"""The page that asks for the password, in Chromium."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from ..program import Program
+from ..security.conftest import running
+from ..security.test_login import LAN, PASSWORD
+
+pytestmark = pytest.mark.browser
+
+Visit = Callable[..., Page]
+WORDS = {
+    "en-US": ("Incorrect Credentials", "Checking the password", "does not answer", "Too many"),
+    "zh-CN": ("凭据不正确", "正在验证密码", "服务器没有响应", "密码尝试过多"),
+}
+
+
+@pytest.fixture(scope="module")
+def lan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    with running(tmp_path_factory.mktemp("lan"), **LAN) as program:
+        yield program
+
+
+def give(page: Page, password: str) -> None:
+    page.locator("input:not([type=password])").first.fill("me")
+    page.fill("input[type=password]", password)
+    page.press("input[type=password]", "Enter")
+
+
+@pytest.mark.parametrize("locale", WORDS)
+def test_it_says_what_becomes_of_a_try(lan: Program, visit: Visit, locale: str) -> None:
+    wrong, checking, unheard, often = WORDS[locale]
+    page = visit(lan.url, locale=locale, until="input[type=password]", refused={400, 429})
+    asked: list[str] = []
+    page.on("request", lambda one: asked.append(one.url) if one.method == "POST" else None)
+    said = page.locator("#login-said")
+    give(page, "a guess")
+    expect(page.get_by_text(wrong)).to_be_visible()
+    expect(said).to_be_hidden()
+
+    held: list[Route] = []
+    page.route("**/login", lambda route: held.append(route))
+    give(page, "slowly")
+    expect(said).to_contain_text(checking)
+    expect(page.get_by_text(wrong)).to_be_hidden()
+    before = len(asked)
+    for _ in range(3):
+        page.press("input[type=password]", "Enter")  # would only wait for the first
+    page.wait_for_timeout(200)
+    assert len(asked) == before
+    assert page.input_value("input[type=password]") == "slowly"
+    held[0].abort()
+    expect(said).to_contain_text(unheard)
+
+    page.unroute("**/login")
+    page.route("**/login", lambda route: route.fulfill(status=429, body=often))
+    give(page, "again")
+    expect(said).to_have_text(often)
+    assert page.input_value("input[type=password]") == "again"  # nothing is lost
+    page.unroute("**/login")
+    give(page, PASSWORD)
+    expect(page.locator("#generate")).to_contain_text("·", timeout=30_000)
