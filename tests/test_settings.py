@@ -13,6 +13,7 @@ from kling_ui.settings import (
     BROKEN_KEY,
     BROKEN_LIMIT,
     BROKEN_MODE,
+    BROKEN_PORT,
     BROKEN_PUBLIC_URL,
     BROKEN_URL,
     BROKEN_WEBHOOK_SECRET,
@@ -384,6 +385,15 @@ def test_a_lan_wants_a_password_and_says_how() -> None:
     assert of(GRADIO_SERVER_NAME="0.0.0.0", KLING_UI_PASSWORD="x").refusal is None
     assert of().refusal is None
     assert of(SPACE_ID="me/studio", GRADIO_SERVER_NAME="0.0.0.0").refusal is None
+
+
+@pytest.mark.parametrize(
+    ("port", "good"),
+    [("", True), ("7860", True), ("80x", False), ("-1", False), ("65536", False), ("٧", False)],
+)
+def test_a_port_that_is_none_is_told(port: str, good: bool) -> None:
+    refusal = of(GRADIO_SERVER_PORT=port).refusal
+    assert refusal == (None if good else BROKEN_PORT.fill(port=port))
 
 
 def test_who_opens_a_local_program_to_others_is_told() -> None:

@@ -73,6 +73,10 @@ NO_PASSWORD = Text(
     "其他人可以通过 {address} 访问此页面，因此需要密码：请设置 KLING_UI_PASSWORD 后重新启动。"
     "不设置 GRADIO_SERVER_NAME 时只监听本机，无需密码。",
 )
+BROKEN_PORT = Text(
+    "GRADIO_SERVER_PORT is “{port}”, which is no port: it wants a number up to 65535.",
+    "GRADIO_SERVER_PORT 的值“{port}”不是端口号：应为不大于 65535 的数字。",
+)
 OPEN_TO_ALL = Text(
     "KLING_UI_MODE=local, yet it listens on {address}: whoever can reach it there uses it as you "
     "do, without a password.",
@@ -186,6 +190,9 @@ class Settings:
         open_to_others = self.mode == "lan" or (self.hosted and self.mode != "space")
         if open_to_others and not self.password:
             return NO_PASSWORD.fill(address=self.server_name)
+        port = self.server_port
+        if port and not (re.fullmatch("[0-9]{1,5}", port) and int(port) <= 65535):
+            return BROKEN_PORT.fill(port=port)
         return None
 
     @property
