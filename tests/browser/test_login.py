@@ -48,6 +48,7 @@ def test_it_says_what_becomes_of_a_try(lan: Program, visit: Visit, locale: str) 
     give(page, "slowly")
     expect(said).to_contain_text(checking)
     expect(page.get_by_text(wrong)).to_be_hidden()
+    expect(page.locator("input[type=password]")).not_to_be_editable()
     before = len(asked)
     for _ in range(3):
         page.press("input[type=password]", "Enter")  # would only wait for the first
