@@ -44,6 +44,7 @@ class Desk:
         records, clock = shared.records, shared.clock
         self.account, self._marks, self._keeper = account, [mark], shared.keeper
         self._records, self._clock = records, clock
+        self._sweeping = asyncio.Lock()  # many owners of one key ask Kling one after another
         self.gateway = Gateway(records, account.base_url, clock)
         self.reading = Reading(account.client, records, self.gateway, clock)
         self.watcher = Watcher(
@@ -109,14 +110,15 @@ class Desk:
         await asyncio.gather(*work, return_exceptions=True)
 
     async def _sweep(self, mark: str) -> None:
-        await sweep(
-            self.account,
-            self.reading,
-            self._records,
-            self._clock,
-            found=self.take,
-            mark=mark,
-        )
+        async with self._sweeping:
+            await sweep(
+                self.account,
+                self.reading,
+                self._records,
+                self._clock,
+                found=self.take,
+                mark=mark,
+            )
         self._records.wake_all()  # whoever they belong to may look at the page now
 
 

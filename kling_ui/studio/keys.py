@@ -65,20 +65,26 @@ class Keys:
             return BROKEN
         if self._connect is None:
             return NOT_HERE
-        full = self._accounts.crowded(address, near=NEAR, most=MOST)
-        if full and self._accounts.loan(owner) is None:
+        if self._full(owner, address):
             return TOO_MANY
         account = self._connect(key)
         if account.name not in self._accounts and await self._rejected(account):
             await account.aclose()
             return REJECTED
         async with self._turn:
+            if self._full(owner, address):  # by those who came while Kling was asked
+                await account.aclose()
+                return TOO_MANY
             known = self._accounts.get(account.name)
             if known is not None:
                 await account.aclose()
             loan = Loan(known or account, self._until(), key.reveal()[-4:], address)
             await self._lend(owner, loan)
         return None
+
+    def _full(self, owner: str, address: str) -> bool:
+        crowded = self._accounts.crowded(address, near=NEAR, most=MOST)
+        return crowded and self._accounts.loan(owner) is None
 
     async def _lend(self, owner: str, loan: Loan) -> None:
         if self._accounts.of(owner) is not loan.account:

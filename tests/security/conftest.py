@@ -16,6 +16,7 @@ from .visitor import SPACE_HOST, Visitor
 from .wire import Payments, paid
 
 OPERATOR, ANN, BOB = "the-operators-key", "anns-own-key-1234", "bobs-own-key-5678"
+HERS = "the-victims-key-9012"  # nobody else's in any test
 NAMES = ("studio.example", "pictures.example")
 SPACE = {"SPACE_ID": "someone/studio", "SPACE_HOST": SPACE_HOST}
 
@@ -35,8 +36,8 @@ def running(data: Path, **env: str) -> Iterator[Program]:
 
 @pytest.fixture(scope="session")
 def bank() -> Iterator[Payments]:
-    """Kling with three customers."""
-    with paid(seconds=QUICK, keys=frozenset({OPERATOR, ANN, BOB})) as one:
+    """Kling with four customers."""
+    with paid(seconds=QUICK, keys=frozenset({OPERATOR, ANN, BOB, HERS})) as one:
         yield one
 
 

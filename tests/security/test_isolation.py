@@ -16,13 +16,14 @@ import pytest
 
 from ..conftest import photo
 from ..program import Program
-from .conftest import ANN
+from .conftest import HERS
 from .ours import own_routes
 from .visitor import STUDIO, Visitor, nonce
 from .wire import Payments
 
 Come = Callable[..., Visitor]
 CANARY = f"canary-{nonce()}"
+SHARED = ("to learn the mark #policy", "lost")  # sent by others who have the same key
 CHANGING = {"revision": 0, "usual": None}  # by what she does herself, and others of her account
 
 
@@ -48,14 +49,14 @@ class Victim:
     @property
     def secrets(self) -> set[str]:
         own = {*self.tasks, *self.pictures, *self.remote, *self.external, self.comparison}
-        return own | {CANARY, ANN, Path(self.upload).parent.name}
+        return own | {CANARY, HERS, Path(self.upload).parent.name}
 
 
 @pytest.fixture(scope="module")
 def ann(space: Program) -> Iterator[Victim]:
     """With pictures, a comparison, a star, a reference and a key of her own."""
     one = Victim(Visitor.come(space))
-    assert one.who.bring(ANN) == ""
+    assert one.who.bring(HERS) == ""
     files = {"files": ("a photo.jpg", photo(), "image/jpeg")}
     (one.upload,) = one.who.post("/gradio_api/upload", files=files).json()
     picture = {"path": one.upload, "meta": {"_type": "gradio.FileData"}}
@@ -117,12 +118,13 @@ def zipped(one: Visitor, *tasks: str) -> ZipFile:
 
 @pytest.fixture(autouse=True)
 def unchanged(ann: Victim, bank: Payments) -> Iterator[None]:
-    """After each test her tasks, key and spending are what they were; nothing like them was paid
-    for."""
+    """After each test her tasks, key and spending are what they were; nothing was paid for with
+    it."""
 
     def now() -> Any:
         tasks = [{**card, **CHANGING} for card in ann.who.cards()]
-        told, sent = ann.who.account(), [one for one in bank.creates if CANARY in one.prompt]
+        told = ann.who.account()
+        sent = [one for one in bank.creates if one.key == HERS and one.prompt not in SHARED]
         return tasks, told["key"], told["spending"], len(sent)
 
     before = now()
@@ -402,7 +404,7 @@ def test_a_made_up_callback_is_no_callback(ann: Victim, visitor: Come) -> None:
 
 def test_who_has_the_same_key_still_takes_nothing_over(ann: Victim, visitor: Come) -> None:
     one = visitor()
-    assert one.bring(ANN) == ""
+    assert one.bring(HERS) == ""
     for known in [*ann.remote, *ann.external]:
         answer = one.post(f"{STUDIO}/account/adopt", {"task_id": known}).json()
         assert answer["task"] == ""
@@ -416,11 +418,11 @@ def test_what_a_lost_history_left_at_kling_is_for_whose_mark_it_bears(
     """Made with the same key, and known to nobody's history here any more."""
     cem, dan = visitor(), visitor()
     for one in (cem, dan):
-        one.bring(ANN)
-    card = cem.card(cem.submit("to learn the mark #policy"))
+        one.bring(HERS)
+    card = cem.card(cem.submit(SHARED[0]))
     name = f"kui1-{card['ids']['external_task_id'].split('-')[1]}-{nonce()}"
-    lost = {"prompt": "lost", "model_name": "kling-v3", "external_task_id": name}
-    url, headers = f"{bank.base_url}/v1/images/generations", {"authorization": f"Bearer {ANN}"}
+    lost = {"prompt": SHARED[1], "model_name": "kling-v3", "external_task_id": name}
+    url, headers = f"{bank.base_url}/v1/images/generations", {"authorization": f"Bearer {HERS}"}
     task = httpx.post(url, json=lost, headers=headers).json()["data"]["task_id"]
     for known in (task, name):
         assert dan.post(f"{STUDIO}/account/adopt", {"task_id": known}).json()["task"] == ""
@@ -431,7 +433,7 @@ def test_what_a_lost_history_left_at_kling_is_for_whose_mark_it_bears(
 def test_her_id_at_kling_is_no_way_to_her_pictures(ann: Victim, visitor: Come) -> None:
     """Somebody with the same key names a task as hers is called, and its answer is lost."""
     one = visitor()
-    one.bring(ANN)
+    one.bring(HERS)
     report = one.press("a fox", external_task_id=ann.external[0])
     assert report["task"] == ""
     assert "already used" in report["problems"]["external_task_id"]

@@ -14,8 +14,9 @@ import pytest
 from gradio_client import Client
 
 from kling_ui.settings import Secret
-from kling_ui.studio import Account, Clock, Studio, account_name
+from kling_ui.studio import Account, Clock, Studio, account_name, desk
 from kling_ui.studio import keys as policy
+from kling_ui.studio.sweep import mark_of
 
 from ..conftest import PACE, QUICK, account, closed, reaches, studio_of, submitted
 from ..program import Program
@@ -384,6 +385,46 @@ async def test_no_more_people_than_so_many_lend_one(
             await studio.keys.forget("b")
             assert await bring(Secret("the-same-key"), owner="c") is None
             assert {*studio.accounts} == {studio.account_of(one).name for one in "abc"}
+
+
+async def test_no_more_lend_one_who_come_at_the_same_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "MOST", 2)
+    with paid(seconds=QUICK) as bank:
+        async with lending(tmp_path, bank.url) as (studio, _):
+            bring = studio.keys.bring
+            keys = [Secret(f"key-number-{number}") for number in range(5)]
+            found = await asyncio.gather(*(bring(key, owner=key.reveal()) for key in keys))
+            assert sorted(map(str, found)) == sorted(map(str, [None] * 2 + [policy.TOO_MANY] * 3))
+            assert len(studio.accounts) == 1 + 2
+
+
+async def test_many_owners_of_one_key_ask_kling_one_after_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once: list[str] = []
+    most, done = 0, list[str]()
+
+    async def sweep(*_: Any, mark: str, **__: Any) -> None:
+        nonlocal most
+        at_once.append(mark)
+        most = max(most, len(at_once))
+        await asyncio.sleep(0.01)
+        at_once.remove(mark)
+        done.append(mark)
+
+    monkeypatch.setattr(desk, "sweep", sweep)
+    with paid(seconds=QUICK) as bank:
+        async with lending(tmp_path, bank.url) as (studio, _):
+            done.clear()
+            owners = [f"owner {number}" for number in range(6)]
+            for owner in owners:
+                assert await studio.keys.bring(Secret("the-same-key"), owner=owner) is None
+            async with asyncio.timeout(5):
+                while not {*map(mark_of, owners)} <= {*done}:  # noqa: ASYNC110 — no event
+                    await asyncio.sleep(0.01)
+    assert most <= 2  # one of each account: the studio's own, too
 
 
 async def test_a_key_that_is_changed_back_and_forth_sends_nothing_twice(tmp_path: Path) -> None:
