@@ -20,7 +20,7 @@ from kling_ui.client import BearerAuth, KlingClient, auth_of
 from kling_ui.history import DiskTrouble, History, TooNew
 from kling_ui.pictures import Downloader, PictureFolder, give_back_memory
 from kling_ui.prices import DEMO_HOST, Prices
-from kling_ui.settings import Redactor, Secret, Settings, tame_gradio
+from kling_ui.settings import Redactor, Secret, Settings, importing_gradio, tame_gradio
 from kling_ui.simulator import Options, build
 from kling_ui.studio import (
     Account,
@@ -210,8 +210,9 @@ def lifespan_of(
 def launch(settings: Settings, studio: Studio) -> None:
     """Serve the page until a signal says stop, then leave in good order."""
     # Gradio reads its environment when it is imported
-    from kling_ui.ui.page import DEMO_BANNER, STYLE, VISITOR_BANNER, Page
-    from kling_ui.ui.serve import connections, serve
+    with importing_gradio():
+        from kling_ui.ui.page import DEMO_BANNER, STYLE, VISITOR_BANNER, Page
+        from kling_ui.ui.serve import connections, serve
 
     assets, space = Assets(ASSETS), settings.mode == "space"
     ancestors = frame_ancestors(space=space)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,8 @@ from kling_ui.settings import (
     trimmed,
     webhook_key,
 )
+
+from .program import ROOT
 
 KEY = "api-key-kling-0123456789"
 WHSEC = "whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI="
@@ -498,7 +502,7 @@ def test_dangerous_variables_of_gradio_are_taken_away_and_told(
         "GRADIO_ANALYTICS_CACHE_FREQUENCY": "1000000",
         "GRADIO_SERVER_NAME": "127.0.0.1",
     }
-    assert [*tame_gradio(tmp_path)] == []
+    assert tame_gradio(tmp_path) == []
 
 
 def test_gradio_does_not_know_that_this_is_a_space(
@@ -508,6 +512,25 @@ def test_gradio_does_not_know_that_this_is_a_space(
     for name in ("TEMP_DIR", "ANALYTICS_ENABLED", "ANALYTICS_CACHE_FREQUENCY", "SERVER_NAME"):
         monkeypatch.setenv(f"GRADIO_{name}", "")  # as it was, afterwards
     monkeypatch.delenv("GRADIO_SERVER_NAME")
-    [*tame_gradio(tmp_path)]
+    tame_gradio(tmp_path)
     assert "SYSTEM" not in os.environ
     assert os.environ["GRADIO_SERVER_NAME"] == "0.0.0.0"
+
+
+def test_gradio_is_imported_without_reading_its_own_source() -> None:
+    code = """if True:
+        import inspect
+        from pathlib import Path
+
+        read, real = [], Path.read_text
+        def read_text(path, *args, **options):
+            read.append(path)
+            return real(path, *args, **options)
+        Path.read_text = read_text
+        from kling_ui.settings import importing_gradio
+        with importing_gradio():
+            import gradio
+        assert not [path for path in read if path.suffix in (".py", ".pyi")], read
+        assert inspect.getfile(gradio.Textbox).endswith("textbox.py")
+        """
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

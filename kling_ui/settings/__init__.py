@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .gradio import IGNORED, tame_gradio
+from .gradio import IGNORED, importing_gradio, tame_gradio
 from .reading import is_loopback, trimmed, webhook_key
 from .redaction import Redactor
 from .secret import Secret
@@ -53,6 +53,7 @@ __all__ = [
     "Redactor",
     "Secret",
     "Settings",
+    "importing_gradio",
     "is_loopback",
     "tame_gradio",
     "trimmed",
