@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import brotli
+import gradio
 import httpx
 import pytest
 from starlette.applications import Starlette
@@ -128,3 +129,26 @@ async def test_no_more_is_kept_than_there_is_room_for(
     for _ in range(2):
         assert (await client.get("/assets/a.js")).text == CODE
     assert asked.total() == 2
+
+
+@pytest.mark.parametrize(
+    ("ending", "names"),
+    [("export{wu as n,$a as r,ju as t};\n", "n r t"), ("export default wu;\n", "")],
+)
+async def test_a_player_that_nobody_needs_comes_without_its_insides(
+    client: httpx.AsyncClient, tmp_path: Path, ending: str, names: str
+) -> None:
+    (tmp_path / "hls-DKvq_x-e.js").write_text(CODE + ending)
+    came = (await client.get("/assets/hls-DKvq_x-e.js")).text
+    if not names:  # as long as it is not understood it comes whole
+        assert came == CODE + ending
+        return
+    assert len(came) < 200
+    *_, given = came.partition("export{")
+    assert given.strip("};\n").split(",") == [f"none as {name}" for name in names.split()]
+
+
+def test_gradios_player_is_understood() -> None:
+    (player,) = (Path(gradio.__file__).parent / "templates/frontend/assets").glob("hls-*.js")
+    assert packing.PLAYER.fullmatch(f"/assets/{player.name}")
+    assert len(packing._idle(player.read_bytes())) < 200

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
+
 from ..text import Text
 from .page import Page
 
@@ -55,6 +57,7 @@ def serve(
         auth_message=f"{WHO.en}<br>{WHO.zh}" if accepts else None,
         state_session_capacity=500,
         i18n=page.speech.i18n,
+        theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace"]),
         css_paths=[*css],
         app_kwargs=app_kwargs,
     )

@@ -21,6 +21,11 @@ _NAME = r"(?:[\w@+-][\w.@+-]*/)*[\w@+-][\w.@+-]*\.(?:js|css|svg|json)"
 GRADIOS = re.compile(rf"/(?:assets|static)/{_NAME}", re.ASCII)
 OURS = re.compile(rf"{re.escape(PREFIX)}/assets/[^/]+/({_NAME})", re.ASCII)
 
+# Gradio's gallery brings a player of streamed videos along, a fifth of all that a first visit
+# loads; there is no video here
+PLAYER = re.compile(r"/assets/hls-[\w-]+\.js", re.ASCII)
+_EXPORTS = re.compile(rb"export\{([\w$]+ as [\w$]+(?:,[\w$]+ as [\w$]+)*)\};?\s*$")
+
 
 @dataclass(frozen=True, slots=True)
 class _File:
@@ -63,7 +68,8 @@ class Packing:
         if answer.status != 200 or "content-encoding" in Headers(raw=answer.headers):
             return False
         loop = asyncio.get_running_loop()
-        file = await loop.run_in_executor(self._thread, _packed, answer.headers, bytes(answer.body))
+        body = _idle(bytes(answer.body)) if PLAYER.fullmatch(name) else bytes(answer.body)
+        file = await loop.run_in_executor(self._thread, _packed, answer.headers, body)
         if self._kept + len(file.body) > MOST_KEPT:
             return False
         self._files[name] = file
@@ -97,6 +103,15 @@ def _file_asked_for(scope: Scope) -> str:
     if ours := OURS.fullmatch(path):
         return ours[1]
     return path if GRADIOS.fullmatch(path) else ""
+
+
+def _idle(player: bytes) -> bytes:
+    """A module of the same names that plays nothing; as it was where they cannot be told."""
+    if not (found := _EXPORTS.search(player)):
+        return player
+    names = [name.split(b" as ")[1] for name in found[1].split(b",")]
+    none = b"const none=class{static isSupported(){return false}};export{"
+    return none + b",".join(b"none as " + name for name in names) + b"};\n"
 
 
 def _packed(headers: list[tuple[bytes, bytes]], body: bytes) -> _File:

@@ -44,8 +44,12 @@ def posts(kling: Kling, prompt: str) -> int:
 def test_the_first_visit_makes_pictures_without_a_key_and_keeps_them(
     program: Start, visit: Visit
 ) -> None:
-    app = program()
-    page = visit(app.url)
+    app, fonts = program(), list[str]()
+
+    def listen(page: Page) -> None:
+        page.on("request", lambda one: fonts.append(one.url) if one.resource_type == "font" else 0)
+
+    page = visit(app.url, before=listen)
     expect(page.locator("#pill-account")).to_have_text("Demo")
     expect(page.locator("#stage-gallery img")).to_have_count(4)  # examples
     assert page.input_value("#field-prompt textarea")
@@ -62,6 +66,7 @@ def test_the_first_visit_makes_pictures_without_a_key_and_keeps_them(
     expect(page.locator("#stage-state")).to_have_text(re.compile("Succeeded"))
     page.reload()
     expect(stage_pictures(page)).to_have_count(2, timeout=10_000)
+    assert fonts == []  # the system's are good
     assert app.stop() == 0
     app.start()
     page.goto(app.url)
