@@ -37,10 +37,17 @@
     }
   }
 
+  // Any name will do, and Gradio forgets it after a wrong password; but it takes no empty one.
+  function named(form) {
+    if (form instanceof FormData && !form.get("username")) form.set("username", "me");
+  }
+
   // Pressed again meanwhile, it is the same try: more of them would only wait for one another.
   const fetched = window.fetch;
-  window.fetch = (what, ...more) =>
-    (new URL(what?.url ?? what, location.href).pathname.endsWith("/login")
-      ? (trying ??= tried(() => fetched.call(window, what, ...more)))
-      : fetched.call(window, what, ...more));
+  window.fetch = (what, ...more) => {
+    const ask = () => fetched.call(window, what, ...more);
+    if (!new URL(what?.url ?? what, location.href).pathname.endsWith("/login")) return ask();
+    named(more[0]?.body);
+    return (trying ??= tried(ask));
+  };
 })();

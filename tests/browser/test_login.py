@@ -27,7 +27,7 @@ def lan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
 
 
 def give(page: Page, password: str) -> None:
-    page.locator("input:not([type=password])").first.fill("me")
+    """Without a name: any will do."""
     page.fill("input[type=password]", password)
     page.press("input[type=password]", "Enter")
 
