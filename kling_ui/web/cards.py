@@ -55,7 +55,7 @@ class Cards:
     def __init__(self, studio: Studio, *, page: Callable[[str], str] = lambda _: "") -> None:
         self._studio, self._turn, self._page = studio, asyncio.Lock(), page
         self._run = secrets.token_hex(8)  # another whenever the program is started anew
-        self._cards: dict[tuple[str, Lang], dict[str, Any]] = {}
+        self._cards: dict[tuple[str, Lang, bool], dict[str, Any]] = {}
         self._usual: dict[tuple[str, str], float | None] = {}
         self._summaries: dict[str, tuple[float, dict[str, Any]]] = {}
 
@@ -101,7 +101,8 @@ class Cards:
         }
 
     async def _card(self, task: Task, lang: Lang) -> dict[str, Any]:
-        known = self._cards.get((task.id, lang))
+        paid = self._paid_now(task)
+        known = self._cards.get((task.id, lang, paid))
         if known is None or known["revision"] != task.revision:
             model = (task.account, str(task.request.get("model_name", "")))
             if task.state is State.SUCCEEDED:
@@ -109,8 +110,8 @@ class Cards:
             usual = await self._usually(*model) if task.state in _TIMED else None
             case = self._studio.case(task)
             known = card(task, lang, case=case, usual=usual)
-            known["warning"] = _warning(task, case, paid=self._paid_now(task)).of(lang)
-            _put(self._cards, (task.id, lang), known)
+            known["warning"] = _warning(task, case, paid=paid).of(lang)
+            _put(self._cards, (task.id, lang, paid), known)
         return known
 
     def _paid_now(self, task: Task) -> bool:
