@@ -51,6 +51,7 @@ const keyring = (() => {
     if (!why) return;
     if (why !== say("busy") && why !== say("account_unheard")) kling.stored.set(KEPT, "");
     else if (pause < 120e3) return setTimeout(() => again(kept, 4 * pause), pause);
+    forgive(); // that it is gone is said here
     kling.banner = { kind: "error", text: `${say("key_kept")} ${why}`, add: "key" };
     drawBanner();
   }
