@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -12,8 +14,10 @@ import pytest
 from kling_ui.pictures import BUSY, PictureFolder, Reference
 from kling_ui.pictures import folder as pictures
 from kling_ui.web import Uploads
+from kling_ui.web.guard.room import MOST_FILES
 
 from .conftest import photo
+from .program import ROOT
 
 
 @pytest.fixture
@@ -21,6 +25,25 @@ def folder(tmp_path: Path) -> Path:
     path = tmp_path / "uploads"
     path.mkdir()
     return path
+
+
+def test_as_many_files_may_be_open_as_the_system_allows() -> None:
+    code = """if True:
+        import resource
+        from kling_ui.web.guard.room import files_at_once
+
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+        print(files_at_once(), *resource.getrlimit(resource.RLIMIT_NOFILE))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (300, 300))
+        print(files_at_once(), *resource.getrlimit(resource.RLIMIT_NOFILE))
+        """
+    told = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    (most, soft, hard), few = (map(int, line.split()) for line in told.stdout.splitlines())
+    assert most == soft == min(hard, MOST_FILES)
+    assert [*few] == [300, 300, 300]
 
 
 def old(path: Path, *, seconds: float) -> Path:

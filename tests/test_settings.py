@@ -393,7 +393,15 @@ def test_a_lan_wants_a_password_and_says_how() -> None:
 
 @pytest.mark.parametrize(
     ("port", "good"),
-    [("", True), ("7860", True), ("80x", False), ("-1", False), ("65536", False), ("٧", False)],
+    [
+        ("", True),
+        ("7860", True),
+        ("80x", False),
+        ("0", False),
+        ("-1", False),
+        ("65536", False),
+        ("٧", False),
+    ],
 )
 def test_a_port_that_is_none_is_told(port: str, good: bool) -> None:
     refusal = of(GRADIO_SERVER_PORT=port).refusal

@@ -74,8 +74,8 @@ NO_PASSWORD = Text(
     "不设置 GRADIO_SERVER_NAME 时只监听本机，无需密码。",
 )
 BROKEN_PORT = Text(
-    "GRADIO_SERVER_PORT is “{port}”, which is no port: it wants a number up to 65535.",
-    "GRADIO_SERVER_PORT 的值“{port}”不是端口号：应为不大于 65535 的数字。",
+    "GRADIO_SERVER_PORT is “{port}”, which is no port: it wants a number from 1 to 65535.",
+    "GRADIO_SERVER_PORT 的值“{port}”不是端口号：应为 1 到 65535 之间的数字。",
 )
 OPEN_TO_ALL = Text(
     "KLING_UI_MODE=local, yet it listens on {address}: whoever can reach it there uses it as you "
@@ -191,7 +191,7 @@ class Settings:
         if open_to_others and not self.password:
             return NO_PASSWORD.fill(address=self.server_name)
         port = self.server_port
-        if port and not (re.fullmatch("[0-9]{1,5}", port) and int(port) <= 65535):
+        if port and not (re.fullmatch("[0-9]{1,5}", port) and 0 < int(port) <= 65535):
             return BROKEN_PORT.fill(port=port)
         return None
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
 from threading import Event
 
 import httpx
 import pytest
 
-from ..program import Program
+from ..program import Program, app_at
 from .conftest import SPACE, running
 from .visitor import SPACE_HOST, STUDIO, Visitor, eventually, nonce
 
@@ -99,3 +102,19 @@ def test_a_flood_keeps_nobody_else_from_the_page(sea: Program) -> None:
     assert other.get("/").status_code == 200
     assert time.monotonic() - began < 3
     other.http.close()
+
+
+def test_who_listens_takes_a_part_of_the_connections_and_not_all(tmp_path: Path) -> None:
+    program = app_at(tmp_path / "data", **SPACE)
+    program.command = ["bash", "-c", f"ulimit -n 300; exec {' '.join(program.command)}"]
+    program.start()
+    came = [Visitor.come(program, patient=False) for _ in range(4)]
+    with ExitStack() as stack:
+        stack.callback(program.stop, signal.SIGKILL)
+        told = Counter[int]()
+        for number in range(240):
+            headers = {"x-forwarded-for": f"192.0.2.{number}"}
+            one = came[number % 4].http.stream("GET", f"{STUDIO}/events", headers=headers)
+            told[stack.enter_context(one).status_code] += 1
+        assert told == {200: 100, 429: 140}
+        assert came[0].get("/").status_code == 200

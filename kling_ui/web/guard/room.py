@@ -14,7 +14,24 @@ from .doors import UPLOAD_PATIENCE
 
 MOST_UPLOADS = 4 * 1024**3  # bytes in the folder
 LEAST_FREE = 500 * 1024**2  # bytes on the disk
+MOST_FILES = 16_384
 LOOK_HOLDS = 1.0  # seconds that a look at the folder is good for
+
+
+def files_at_once() -> int:
+    """How many files and connections this process may have open: as many as the system lets it
+    have, which is often more than it gives at first. A server that has none left hears nobody."""
+    try:
+        import resource
+    except ImportError:  # Windows gives no number
+        return MOST_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft < most:
+        with suppress(OSError, ValueError):  # as under macOS, where there is another limit
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+            return most
+    return soft
 
 
 class Crowd:
