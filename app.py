@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 
 ASSETS = Path(__file__).parent / "assets"
 DEMO_URL = "http://demo.kling.invalid/kling"  # answered inside this process
+UNWRITABLE = "{folder} cannot be written: {error}. Name another KLING_UI_DATA_DIR."
 ANOTHER_RUNS = "Another Kling Image Studio uses {folder}; waiting up to a minute for it to stop."
 ANOTHER_STAYS = "It still runs. Stop it, or set KLING_UI_DATA_DIR to another folder."
 UPLOADS_STAY, VISITORS_UPLOADS_STAY = 24 * 3600.0, 6 * 3600.0  # seconds; the latter among visitors
@@ -292,7 +293,7 @@ def main() -> None:
         for folder in (settings.data_dir, uploads):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        sys.exit(f"{settings.data_dir} cannot be written: {error}. Name another KLING_UI_DATA_DIR.")
+        sys.exit(UNWRITABLE.format(folder=settings.data_dir, error=error))
     ignored = tame_gradio(uploads)
     lock = FileLock(settings.data_dir / "lock")
     try:
@@ -303,6 +304,8 @@ def main() -> None:
             lock.acquire(timeout=60)
         except Timeout:
             sys.exit(ANOTHER_STAYS)
+    except OSError as error:
+        sys.exit(UNWRITABLE.format(folder=settings.data_dir, error=error))
     prices, broken = Prices.load(settings.prices)
     tell([settings.problem(), broken, *settings.notices, *ignored])
     with lock:

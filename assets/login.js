@@ -18,6 +18,12 @@
     document.querySelectorAll("input").forEach((input) => { input.readOnly = is; });
   }
 
+  async function saidIn(answer) {
+    if ([200, 400].includes(answer.status)) return ""; // Gradio tells these
+    const ours = answer.headers.get("content-type")?.startsWith("text/plain"); // and no proxy's page
+    return ours ? answer.clone().text() : kling.say("unheard");
+  }
+
   async function tried(asked) {
     tell("");
     busy(true);
@@ -25,7 +31,7 @@
     try {
       const answer = await asked();
       clearTimeout(slow);
-      tell([200, 400].includes(answer.status) ? "" : await answer.clone().text()); // Gradio tells these
+      tell(await saidIn(answer));
       return answer;
     } catch {
       clearTimeout(slow);

@@ -116,6 +116,7 @@ function found() {
 }
 
 function lose(why) {
+  if (why && !lost) kling.failed(); // what was pressed and not answered is pressed again
   lost = why;
   document.body.classList.toggle("offline", Boolean(why));
   drawBanner();
@@ -123,9 +124,14 @@ function lose(why) {
   if (!lost && view.failed) watchBottom();
 }
 
-async function sayWhy() { // an EventSource does not tell
-  const answer = await fetch(`${kling.routes}/tasks?before=0-${"0".repeat(32)}`).catch(() => null);
-  if (answer?.status === 401) return location.reload(); // to log in again; what was typed stays
+// An EventSource does not tell, and one that was opened before still hears when another tab logs out.
+const askOnce = () => fetch(`${kling.routes}/tasks?before=0-${"0".repeat(32)}`).catch(() => null);
+const loggedOut = (answer) => answer?.status === 401;
+kling.whyUnheard = async () => { if (loggedOut(await askOnce())) location.reload(); };
+
+async function sayWhy() {
+  const answer = await askOnce();
+  if (loggedOut(answer)) return location.reload(); // to log in again; what was typed stays
   if (answer?.status !== 403 || losing === null) return;
   clearTimeout(losing);
   lose(say("no_owner"));

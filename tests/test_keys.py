@@ -6,13 +6,16 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import pytest
 
+from kling_ui.request import ImageRequest
 from kling_ui.settings import Secret
 from kling_ui.simulator.options import Fault
-from kling_ui.studio import Account, Studio
+from kling_ui.studio import Account, Allowance, Studio
+from kling_ui.studio.allowance import STILL_COUNTING
 from kling_ui.studio.sweep import external_id
 from kling_ui.task import State, Task
 
@@ -68,6 +71,33 @@ async def test_a_key_takes_over_its_owners_marked_tasks_and_nobody_elses(
         assert (await reaches(studio, found)).state is State.SUCCEEDED
         rows = studio.history._database.read("SELECT external_task_id FROM task")
         assert [row["external_task_id"] for row in rows] == [hers]
+
+
+async def test_where_the_disk_forgets_todays_pictures_count_all_the_same(
+    kling: Start, tmp_path: Path
+) -> None:
+    """Also of a script, which looks at nothing that was found again."""
+    server, taken = kling(), 0
+    for run in range(3):
+        usual, allowance = account(server.url, name="op"), Allowance(pictures=3, secret=b"x")
+        data = tmp_path / str(run)
+        data.mkdir()
+        studio = studio_of(data, usual, shared=True, allowance=allowance)
+        async with studio.running():
+            for _ in range(40):
+                request = ImageRequest.draft(
+                    {"prompt": "a fox", "n": 1, "model_name": "kling-v2-1"}
+                )
+                given = await studio.submit(request, owner="ann", nonce=token_hex(16))
+                if isinstance(given, Task):
+                    taken += 1
+                    await reaches(studio, given)
+                elif given == {"": STILL_COUNTING}:
+                    await asyncio.sleep(0.1)
+                else:
+                    break
+            assert taken == 3, run
+        await closed(studio)
 
 
 async def test_who_brings_a_key_that_another_brought_finds_their_own_tasks_too(

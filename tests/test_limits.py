@@ -204,6 +204,13 @@ def test_every_limit_has_its_sentence() -> None:
         assert said in allowance.problem(OverLimit(name, left), limits).en  # type: ignore[arg-type]
 
 
+def test_who_asked_for_one_picture_is_not_told_to_ask_for_fewer() -> None:
+    allowance = Allowance(money=5)
+    over, limits = OverLimit("money", 0.0), allowance.limits("operator")
+    assert "Ask for fewer" in allowance.problem(over, limits).en
+    assert "Ask for fewer" not in allowance.problem(over, limits, only_one=True).en
+
+
 def test_only_the_operators_key_is_limited_by_day() -> None:
     allowance = Allowance(pictures=10, money=5, per_task=4, open=5, waiting=9, secret=b"s")
     own, ours = allowance.limits("visitor"), allowance.limits("operator")

@@ -192,7 +192,19 @@ def test_without_a_dotenv_file_the_environment_is_enough(
 
 
 @pytest.mark.parametrize(
-    "pasted", [KEY, f" {KEY}\n", f"Bearer {KEY}", f'"{KEY}"', f"'bearer  {KEY}' "]
+    "pasted",
+    [
+        KEY,
+        f" {KEY}\n",
+        f"Bearer {KEY}",
+        f'"{KEY}"',
+        f"'bearer  {KEY}' ",
+        f'Bearer "{KEY}"',
+        f"“{KEY}”",
+        f"\u3000{KEY}\xa0",
+        f"\u200b{KEY}",
+        f"Bearer Bearer {KEY}",
+    ],
 )
 def test_a_pasted_key_is_freed_from_what_clings_to_it(pasted: str) -> None:
     assert Secret(pasted).reveal() == KEY

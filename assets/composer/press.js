@@ -25,17 +25,22 @@
   };
 
   // The second click of a double click is no second order, nor is a key pressed twice as quickly.
-  const TWICE = 500; // milliseconds
-  let last = null, byKey = false, taken = 0;
+  // Gradio takes a press late, as after an upload, or never, as when the server has just stopped:
+  // who presses again meanwhile makes one order of it, however many are taken in the end.
+  const TWICE = 500, LATE = 3000; // milliseconds
+  let last = null, byKey = false, taken = 0; // `last` to be taken: {nonce, form, at, order}
+  let order = 0, untaken = 0; // presses of the same order are not taken yet
 
   kling.pressed = (values, k) => {
     taken += 1;
+    untaken = Math.max(0, untaken - 1);
     const asked = values.filter((_, index) => index !== k);
     const form = JSON.stringify(asked.map((value) => value?.path ?? value ?? ""));
-    const hasty = byKey && last?.form === form && Date.now() - last.at < TWICE ? last : null;
-    const same = presses.find((press) => press.lost && press.form === form) ?? hasty;
+    const repeated = last?.form === form
+      && (last.order === order || (byKey && Date.now() - last.at < TWICE)) ? last : null;
+    const same = presses.find((press) => press.lost && press.form === form) ?? repeated;
     const press = { nonce: same?.nonce ?? kling.number(), form, lost: false };
-    last = { ...press, at: Date.now() };
+    last = { ...press, at: Date.now(), order };
     remember([...presses.filter((one) => one.nonce !== press.nonce), press]);
     setTimeout(() => lose(press), document.body.classList.contains("offline") ? 500 : kling.patience);
     values[k] = press.nonce;
@@ -48,10 +53,14 @@
     remember(presses);
     kling.unheardPress();
   }
-  kling.failed = () => presses.forEach(lose);
+  kling.failed = () => {
+    presses.forEach(lose);
+    kling.whyUnheard?.();
+  };
   kling.anyLost = () => presses.length > 0;
 
   kling.answered = (nonce) => { // what was lost before it is no longer worried about
+    untaken = 0; // what is pressed from now on knows of it
     const place = presses.findIndex((press) => press.nonce === nonce);
     remember(presses.filter((press, index) => index > place || (index < place && !press.lost)));
   };
@@ -64,14 +73,18 @@
       if (event.detail <= 1) ask();
     } else {
       byKey = !event.detail;
+      if (!untaken) order += 1;
+      untaken += 1;
       taking();
     }
     agreed = false;
   }, true);
 
-  function taking() { // Gradio takes none while it notices that the studio has stopped
+  function taking() {
     const before = taken;
-    setTimeout(() => { if (taken === before) kling.unheardPress(); }, 1000);
+    setTimeout(() => {
+      if (taken === before) kling.unheardPress();
+    }, LATE);
   }
 
   const expensive = () => kling.order && kling.ask

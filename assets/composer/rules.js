@@ -78,11 +78,11 @@
     return update({ interactive: support !== "no" });
   }
 
-  function choice(name, v, offered, rule) {
+  function choice(name, v, offered, rule, nearest = offered[0]) {
     const now = v[at(name)], choices = offered.length ? offered : ["1k"];
     if (now !== given[name]) wanted[name] = now;
-    const value = [wanted[name], now, choices[0]].find((one) => choices.includes(one));
-    given[name] = value;
+    const value = [wanted[name], now, nearest ?? choices[0]].find((one) => choices.includes(one));
+    v[at(name)] = given[name] = value;
     const [support] = rule.fields[name] ?? ["yes"], free = offered.length > 0 && support !== "no";
     return update({ choices: choices.map((one) => [String(one), one]), value, interactive: free });
   }
@@ -90,7 +90,7 @@
   function fewer(v, rule) { // than Kling would draw at once
     const most = kling.most_pictures;
     note("n", "hint", kling.say("most_pictures", { limit: most }));
-    return choice("n", v, Array.from({ length: most }, (_, index) => index + 1), rule);
+    return choice("n", v, Array.from({ length: most }, (_, index) => index + 1), rule, most);
   }
 
   function join(group) { // Gradio gives each choice a name of its own, and arrows lead nowhere

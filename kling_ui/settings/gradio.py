@@ -62,7 +62,7 @@ def importing_gradio() -> Iterator[None]:
     real = inspect.getfile
 
     def getfile(thing: Any) -> str:
-        if getattr(thing, "__module__", "").startswith("gradio."):
+        if str(getattr(thing, "__module__", "")).startswith("gradio."):
             raise OSError("no stub file is wanted")
         return real(thing)
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 
+_AROUND = r"[\s\u200b-\u200d\ufeff\"'`“”‘’]"  # what a key is copied with
+_BEFORE = re.compile(rf"({_AROUND}|bearer(?={_AROUND}))+", re.IGNORECASE)
+_AFTER = re.compile(rf"{_AROUND}+$")
+
 
 class Secret:
     """A text that never shows itself: `reveal` is the only way to it. A key is often copied with
@@ -12,7 +16,7 @@ class Secret:
     __slots__ = ("_text",)
 
     def __init__(self, text: str = "", *, as_it_is: bool = False) -> None:
-        trimmed = re.sub(r"(?i)^bearer\s+", "", text.strip().strip("\"'").strip())
+        trimmed = _AFTER.sub("", text[before.end() :] if (before := _BEFORE.match(text)) else text)
         self._text = text if as_it_is else trimmed
 
     def __bool__(self) -> bool:

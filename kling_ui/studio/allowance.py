@@ -35,6 +35,11 @@ NO_MONEY = Text(
     "own key under Settings, or come back tomorrow.",
     "本站今天的预算不足以完成此任务。请减少数量，在“设置”中添加您自己的密钥，或明天再来。",
 )
+NO_MONEY_FOR_ONE = Text(
+    "What this studio may spend today is used up. Add your own key under Settings, or come back "
+    "tomorrow.",
+    "本站今天的预算已用完。请在“设置”中添加您自己的密钥，或明天再来。",
+)
 UNPRICED = Text(
     "The price of this model is unknown here, so it cannot be held against today's budget. Choose "
     "another model, or add your own key under Settings.",
@@ -106,8 +111,8 @@ class Allowance:
         few = self.per_task is None or n <= self.per_task
         return None if few else TOO_MANY_AT_ONCE.fill(limit=self.per_task)
 
-    def problem(self, over: OverLimit, limits: Limits) -> Text:
-        """Why something was not taken."""
+    def problem(self, over: OverLimit, limits: Limits, *, only_one: bool = False) -> Text:
+        """Why something was not taken; `only_one` picture, so that no fewer can be asked for."""
         match over.limit:
             case "pictures":
                 text = FEW_LEFT if over.left else NONE_LEFT
@@ -115,7 +120,7 @@ class Allowance:
             case "neighbours":
                 return NEIGHBOURS_FULL
             case "money":
-                return NO_MONEY
+                return NO_MONEY_FOR_ONE if only_one else NO_MONEY
             case "unpriced":
                 return UNPRICED
             case "open":

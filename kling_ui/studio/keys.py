@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from typing import Any
 
 from ..errors import KeyRejected, KlingError
 from ..settings import Secret
@@ -37,6 +38,10 @@ TOO_MANY = Text(
     "Too many people use a key of their own here at the moment. Try again later.",
     "当前使用自有密钥的人数过多，请稍后再试。",
 )
+OVERTAKEN = Text(
+    "Another key was brought, or this one forgotten, before Kling had answered.",
+    "在可灵响应之前，您已填入其他密钥或删除了此密钥。",
+)
 
 
 class Keys:
@@ -55,6 +60,7 @@ class Keys:
         self._clock, self._connect = clock, connect
         self._turn, self._trying = asyncio.Lock(), asyncio.Semaphore(TRIES)
         self._closing: set[asyncio.Task[None]] = set()
+        self._wishes: dict[str, object] = {}  # by owner, the latest key that is being tried
 
     async def bring(self, key: Secret, *, owner: str, address: str = "") -> Text | None:
         """This owner's new tasks are paid with `key` from now on, and what waited for it goes on;
@@ -67,14 +73,24 @@ class Keys:
             return NOT_HERE
         if self._full(owner, address):
             return TOO_MANY
-        account = self._connect(key)
+        wish = self._wishes[owner] = object()
+        try:
+            return await self._bring(self._connect(key), key, owner, address, wish)
+        finally:
+            if self._wishes.get(owner) is wish:
+                del self._wishes[owner]
+
+    async def _bring(
+        self, account: Account, key: Secret, owner: str, address: str, wish: object
+    ) -> Text | None:
         if account.name not in self._accounts and await self._rejected(account):
             await account.aclose()
             return REJECTED
-        async with self._turn:
-            if self._full(owner, address):  # by those who came while Kling was asked
+        async with self._turn:  # what was asked while Kling was is known by now
+            overtaken = self._wishes.get(owner) is not wish
+            if overtaken or self._full(owner, address):
                 await account.aclose()
-                return TOO_MANY
+                return OVERTAKEN if overtaken else TOO_MANY
             known = self._accounts.get(account.name)
             if known is not None:
                 await account.aclose()
@@ -107,6 +123,8 @@ class Keys:
 
     async def forget(self, owner: str, *, only_overdue: bool = False) -> None:
         """Tasks that were sent with it wait until it comes again."""
+        if not only_overdue:
+            self._wishes.pop(owner, None)
         async with self._turn:
             if only_overdue and owner not in self._accounts.overdue(self._clock.now()):
                 return  # used, or brought again, meanwhile
@@ -137,13 +155,13 @@ class Keys:
     async def _take_back(self, owner: str) -> None:
         account = self._accounts.give_back(owner)
         if account:
-            closing = asyncio.create_task(self._close(account))
+            closing = asyncio.create_task(self._close(account, self._worker.close(account)))
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
 
-    async def _close(self, account: Account) -> None:
+    async def _close(self, account: Account, at_work: Coroutine[Any, Any, None]) -> None:
         try:
-            await self._worker.close(account)
+            await at_work
         finally:
             await account.aclose()
 

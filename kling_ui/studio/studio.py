@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -71,6 +72,8 @@ NOT_YOURS = Text(
     "只有使用您自己的密钥才能导入任务。请在“设置”中添加密钥。",
 )
 
+# seconds after the start in which no picture is given out before all are counted
+COUNTING = 60.0
 OPEN = "…"  # in a preview, where a random part goes
 
 
@@ -105,6 +108,7 @@ class Studio(Shelf):
         self.closing = asyncio.Event()
         self._clock = clock or Clock()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._began = -math.inf  # by the clock, when it went to work
         self._worker = Worker(
             self.records,
             folder,
@@ -212,11 +216,15 @@ class Studio(Shelf):
         return not (self._shared and self.accounts.usual.live)
 
     async def _uncounted(self, owner: str) -> Problems:
-        """Where the disk forgets, what was spent today is known when Kling's list was read."""
-        if self._allowance.money is None or self._payer(owner) != "operator":
+        """Where the disk forgets, what was spent today is known when Kling's list was read. Only a
+        budget waits for that as long as it takes: not every gateway has a list."""
+        limited = (self._allowance.money, self._allowance.pictures) != (None, None)
+        if not limited or self._payer(owner) != "operator":
             return {}
+        await self._claim(owner)  # what was found of theirs counts
         learned = await self.records.read(self.history.learned, self.accounts.usual.name)
-        return {} if SWEPT in learned else {"": STILL_COUNTING}
+        patient = self._allowance.money is not None or self._clock.now() < self._began + COUNTING
+        return {"": STILL_COUNTING} if SWEPT not in learned and patient else {}
 
     def _payer(self, owner: str) -> Payer:
         if self.accounts.loan(owner):
@@ -237,7 +245,8 @@ class Studio(Shelf):
         try:
             return await asyncio.shield(self._commit(new, limits))  # also when the caller goes away
         except OverLimit as over:
-            return {"": self._allowance.problem(over, limits)}
+            only_one = len(new) == 1 and new[0].request.get("n", 1) == 1
+            return {"": self._allowance.problem(over, limits, only_one=only_one)}
         except AlreadyUsed:
             return {"external_task_id": ID_USED}
         except DiskTrouble:
@@ -342,7 +351,7 @@ class Studio(Shelf):
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Take up what an earlier run left, then work until the block ends."""
-        self._loop = asyncio.get_running_loop()
+        self._loop, self._began = asyncio.get_running_loop(), self._clock.now()
         async with self._worker.running():
             loops: list[Callable[[], Coroutine[Any, Any, None]]] = [self.keys.expire]
             if self._shared:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from ..fields import KEPT
 from ..history import Waiting
@@ -117,18 +118,24 @@ class Worker:
             raise
         desk.open()
 
-    async def close(self, account: Account) -> None:
-        """One that cannot be reached any more; its tasks wait. What is on the wire is answered
-        first."""
-        if desk := self._desks.pop(account.name, None):
+    def close(self, account: Account) -> Coroutine[Any, Any, None]:
+        """One that cannot be reached any more, from this moment on; its tasks wait. To be awaited:
+        what is on the wire is answered first."""
+        desk = self._desks.pop(account.name, None)
+        if desk:
             self._closing[account.name] = desk
-            try:
-                await desk.close()
-                await desk.sender.settled()
-            finally:
-                if self._closing.get(account.name) is desk:
-                    del self._closing[account.name]
-            await self._show(account.name)
+        return self._closed(account.name, desk)
+
+    async def _closed(self, name: str, desk: Desk | None) -> None:
+        if desk is None:
+            return
+        try:
+            await desk.close()
+            await desk.sender.settled()
+        finally:
+            if self._closing.get(name) is desk:
+                del self._closing[name]
+        await self._show(name)
 
     # what its desks tell it
 

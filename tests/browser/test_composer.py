@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import APIResponse, Page, Route, expect
 
 from ..conftest import Kling, photo
 from ..program import Program
@@ -291,8 +291,30 @@ def test_a_key_pressed_again_and_again_is_one_order(
     expect(card(page, f"impatient {key}")).to_have_count(1)
     page.wait_for_timeout(800)
     page.keyboard.press(key)  # this one is meant
-    expect(card(page, f"impatient {key}")).to_have_count(2)
-    assert len(kling_server.creates) <= before + 2
+    expect(card(page, f"impatient {key}").locator(".state.ok")).to_have_count(2, timeout=DONE)
+    assert len(kling_server.creates) == before + 2
+
+
+def test_presses_that_gradio_takes_late_are_one_order(
+    app: Program, visit: Visit, kling_server: Kling, tmp_path: Path
+) -> None:
+    page, held = visit(app.url), list[tuple[Route, APIResponse]]()
+    (tmp_path / "a.jpg").write_bytes(photo())
+    before = len(kling_server.creates)
+    page.fill("#field-prompt textarea", "while it uploads")
+    page.route("**/gradio_api/upload?**", lambda route: held.append((route, route.fetch())))
+    page.set_input_files("#field-image input[type=file]", tmp_path / "a.jpg")
+    for pause in (1200, 3200, 0):  # before and after it is asked for
+        page.click("#generate")
+        page.wait_for_timeout(pause)
+    expect(page.locator("#problems")).to_contain_text("it stays one task")
+    for route, answer in held:
+        route.fulfill(response=answer)
+    expect(card(page, "while it uploads")).to_have_count(1)
+    expect(page.locator("#problems")).to_be_empty()
+    page.click("#generate")  # this one is meant
+    expect(card(page, "while it uploads").locator(".state.ok")).to_have_count(2, timeout=DONE)
+    assert len(kling_server.creates) == before + 2
 
 
 def test_a_press_that_gradio_did_not_take_is_told(app: Program, visit: Visit) -> None:

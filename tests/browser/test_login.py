@@ -35,7 +35,7 @@ def give(page: Page, password: str) -> None:
 @pytest.mark.parametrize("locale", WORDS)
 def test_it_says_what_becomes_of_a_try(lan: Program, visit: Visit, locale: str) -> None:
     wrong, checking, unheard, often = WORDS[locale]
-    page = visit(lan.url, locale=locale, until="input[type=password]", refused={400, 429})
+    page = visit(lan.url, locale=locale, until="input[type=password]", refused={400, 429, 502})
     asked: list[str] = []
     page.on("request", lambda one: asked.append(one.url) if one.method == "POST" else None)
     said = page.locator("#login-said")
@@ -59,10 +59,16 @@ def test_it_says_what_becomes_of_a_try(lan: Program, visit: Visit, locale: str) 
     expect(said).to_contain_text(unheard)
 
     page.unroute("**/login")
-    page.route("**/login", lambda route: route.fulfill(status=429, body=often))
+    page.route(
+        "**/login", lambda route: route.fulfill(status=429, body=often, content_type="text/plain")
+    )
     give(page, "again")
     expect(said).to_have_text(often)
     assert page.input_value("input[type=password]") == "again"  # nothing is lost
+    page.unroute("**/login")
+    page.route("**/login", lambda route: route.fulfill(status=502, body="<h1>Bad Gateway</h1>"))
+    give(page, "once more")
+    expect(said).to_contain_text(unheard)
     page.unroute("**/login")
     give(page, PASSWORD)
     expect(page.locator("#generate")).to_contain_text("·", timeout=30_000)

@@ -33,7 +33,7 @@ PURSE = "the-operators-other-key"  # what one program finds of another's on its 
 PRICES = {"127.0.0.1": {"currency": "USD", "models": {"kling-v3": PRICE, "kling-v2-1": 2 * PRICE}}}
 NONE_LEFT = f"Your {EACH} pictures of today are used up."
 STILL_COUNTING = "What was spent today is still being counted."
-NO_MONEY = "What this studio may spend today does not suffice for this."
+NO_MONEY = "What this studio may spend today"
 
 Come = Callable[..., Visitor]
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ def test_what_came_with_it_when_it_was_copied_is_left_out(
     [
         ("", "Enter a key."),
         ("   ", "Enter a key."),
-        ("Bearer ", "This is no key"),
+        ("Bearer ", "Enter a key"),
         (None, "Enter a key."),
         (12345678, "Enter a key."),
         ([ANN], "Enter a key."),
@@ -398,6 +399,51 @@ async def test_no_more_lend_one_who_come_at_the_same_time(
             found = await asyncio.gather(*(bring(key, owner=key.reveal()) for key in keys))
             assert sorted(map(str, found)) == sorted(map(str, [None] * 2 + [policy.TOO_MANY] * 3))
             assert len(studio.accounts) == 1 + 2
+
+
+async def test_what_was_asked_last_counts_and_not_what_kling_answered_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with paid(seconds=QUICK) as bank:
+        async with lending(tmp_path, bank.url) as (studio, _):
+            first, second = Secret("the-first-key"), Secret("the-second-key")
+            answered, tried = asyncio.Event(), studio.keys._rejected
+
+            async def slowly(account: Account) -> bool:
+                if account.name == studio.keys._connect(first).name:  # type: ignore[misc]
+                    await answered.wait()
+                return await tried(account)
+
+            monkeypatch.setattr(studio.keys, "_rejected", slowly)
+            forgotten = asyncio.create_task(studio.keys.bring(first, owner="ann"))
+            replaced = asyncio.create_task(studio.keys.bring(first, owner="bob"))
+            await asyncio.sleep(0.05)
+            await studio.keys.forget("ann")
+            assert await studio.keys.bring(second, owner="bob") is None
+            answered.set()
+            assert [await forgotten, await replaced] == [policy.OVERTAKEN] * 2
+            assert studio.loan("ann") is None
+            assert str(studio.loan("bob").ending) == second.reveal()[-4:]  # type: ignore[union-attr]
+            assert studio.keys._wishes == {}
+
+
+async def test_a_key_that_is_forgotten_by_one_as_another_brings_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both in one turn of the loop, before anything else can run."""
+    key = Secret("the-same-key")
+    with paid(seconds=QUICK) as bank:
+        async with lending(tmp_path, bank.url) as (studio, _):
+            assert await studio.keys.bring(key, owner="ann") is None
+            loan = studio.loan("ann")
+            assert loan
+            await studio.keys._take_back("ann")
+            again = replace(loan, account=studio.keys._connect(key))  # type: ignore[misc]
+            await studio.keys._lend("bob", again)
+            await asyncio.sleep(0.2)
+            assert (await studio.check(owner="bob")).accepted
+            task = await submitted(studio, owner="bob")
+            assert (await reaches(studio, task)).state == "succeeded"
 
 
 async def test_many_owners_of_one_key_ask_kling_one_after_another(
