@@ -32,7 +32,7 @@
     event.preventDefault();
     event.stopImmediatePropagation();
     const text = kling.say("too_large", { megabytes: (file.size / 1e6).toFixed(1), limit: kling.largest_upload / 1e6 });
-    kling.report({ only: "image", problems: { image: text }, labels: {} });
+    kling.complain("image", text);
   }
   document.addEventListener("change", (event) => {
     if (event.target.type === "file") tooLarge(event, event.target.files?.[0]);

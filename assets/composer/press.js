@@ -26,21 +26,19 @@
 
   // The second click of a double click is no second order, nor is a key pressed twice as quickly.
   // Gradio takes a press late, as after an upload, or never, as when the server has just stopped:
-  // who presses again meanwhile makes one order of it, however many are taken in the end.
+  // what is then taken without a click between is one order, however often it was pressed.
   const TWICE = 500, LATE = 3000; // milliseconds
-  let last = null, byKey = false, taken = 0; // `last` to be taken: {nonce, form, at, order}
-  let order = 0, untaken = 0; // presses of the same order are not taken yet
+  let last = null, byKey = false, clicks = 0, taken = 0; // `last` to be taken: {nonce, form, at, clicks}
 
   kling.pressed = (values, k) => {
     taken += 1;
-    untaken = Math.max(0, untaken - 1);
     const asked = values.filter((_, index) => index !== k);
     const form = JSON.stringify(asked.map((value) => value?.path ?? value ?? ""));
     const repeated = last?.form === form
-      && (last.order === order || (byKey && Date.now() - last.at < TWICE)) ? last : null;
+      && (last.clicks === clicks || (byKey && Date.now() - last.at < TWICE)) ? last : null;
     const same = presses.find((press) => press.lost && press.form === form) ?? repeated;
     const press = { nonce: same?.nonce ?? kling.number(), form, lost: false };
-    last = { ...press, at: Date.now(), order };
+    last = { ...press, at: Date.now(), clicks };
     remember([...presses.filter((one) => one.nonce !== press.nonce), press]);
     setTimeout(() => lose(press), document.body.classList.contains("offline") ? 500 : kling.patience);
     values[k] = press.nonce;
@@ -60,7 +58,6 @@
   kling.anyLost = () => presses.length > 0;
 
   kling.answered = (nonce) => { // what was lost before it is no longer worried about
-    untaken = 0; // what is pressed from now on knows of it
     const place = presses.findIndex((press) => press.nonce === nonce);
     remember(presses.filter((press, index) => index > place || (index < place && !press.lost)));
   };
@@ -68,13 +65,13 @@
   let agreed = false;
   document.addEventListener("click", (event) => {
     if (!event.target.closest?.("#generate")) return;
-    if (event.detail > 1 || (!agreed && expensive())) {
+    const held = kling.heldBack();
+    if (held || event.detail > 1 || (!agreed && expensive())) {
       event.stopImmediatePropagation();
-      if (event.detail <= 1) ask();
+      if (!held && event.detail <= 1) ask();
     } else {
       byKey = !event.detail;
-      if (!untaken) order += 1;
-      untaken += 1;
+      clicks += 1;
       taking();
     }
     agreed = false;

@@ -5,6 +5,7 @@
   let problems = {}, labels = {};
   let found = {}; // by the browser itself: a judgement of the studio's does not know of it
   let told = ""; // of the whole, by the last press; it stands while typing goes on
+  let unread = false; // what the browser found since the last press
   let turn = 0; // of the latest judgement; an older one may arrive after it
   const touched = new Set(); // fields that a person has been at: nobody else's is complained about
 
@@ -14,6 +15,7 @@
     if (report.only) {
       touched.add(report.only);
       delete problems[report.only];
+      if (!report.problems[report.only]) delete found[report.only];
       Object.assign(problems, report.problems);
     } else {
       found = {};
@@ -30,7 +32,15 @@
 
   kling.complain = (name, text) => {
     found[name] = text;
+    unread = true;
     kling.report({ only: name, problems: { [name]: text }, labels: {} });
+  };
+
+  kling.heldBack = () => { // a press that would go without what was refused, before that was seen
+    const held = unread && Object.keys(found).length > 0;
+    unread = false;
+    if (held) focusFirst();
+    return held;
   };
 
   function judged(report) {

@@ -5,6 +5,7 @@
   const $ = (id) => document.getElementById(id);
   const COMPARED = ["compare_models", "compare_ratios"];
 
+  let pictured = false; // whether there was a picture until now
   const wanted = {}, given = {}; // what the person chose, and what stands there while a model lacks it
   kling.adapt = (v) => {
     const first = !kling.values, draft = first ? kling.draft() : {};
@@ -69,7 +70,8 @@
     }
     document.body.classList.toggle("with-picture", Boolean(situation()));
     note("image_url", "hint", v[at("image")] && url ? kling.say("url_unused") : "");
-    if (!v[at("image")]) kling.forget("image");
+    if (pictured && !v[at("image")]) kling.forget("image");
+    pictured = Boolean(v[at("image")]);
   }
 
   function verdict(name, rule) {

@@ -64,16 +64,30 @@ def test_a_photo_and_an_address_survive_a_reload_and_a_change_of_language(
 
 
 def test_a_file_far_too_large_is_refused_in_place_and_never_travels(
-    app: Program, visit: Visit, tmp_path: Path
+    app: Program, visit: Visit, kling_server: Kling, tmp_path: Path
 ) -> None:
     with (tmp_path / "huge.png").open("wb") as file:
         file.truncate(70_000_000)
+    (tmp_path / "good.jpg").write_bytes(photo())
     page = visit(app.url, locale="zh-CN")
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else 0)
     page.set_input_files("#field-image input[type=file]", tmp_path / "huge.png")
-    expect(page.locator("#field-image .problem")).to_contain_text("文件大小为 70.0 MB，最多 20 MB")
-    assert sent == []
+    problem = page.locator("#field-image .problem")
+    expect(problem).to_contain_text("文件大小为 70.0 MB，最多 20 MB")
+    page.wait_for_timeout(1500)
+    expect(problem).to_be_visible()  # also when the page has drawn itself anew
+    assert not [url for url in sent if "/upload" in url]
+    before = len(kling_server.creates)
+    ask(page, "not without the picture")  # but it is said once more where one looks
+    page.wait_for_timeout(800)
+    assert len(kling_server.creates) == before
+    expect(problem).to_be_in_viewport()
+    upload(page, tmp_path / "good.jpg")
+    expect(problem).to_have_count(0)
+    ask(page, "with another picture")
+    expect(card(page, "with another picture").locator(".state.ok")).to_be_visible(timeout=DONE)
+    assert len(kling_server.creates) == before + 1
 
 
 PASTE = """async ([side, words]) => {
