@@ -225,6 +225,7 @@ def launch(settings: Settings, studio: Studio) -> None:
         demo=VISITOR_BANNER if space else DEMO_BANNER,
         key_host=settings.base_url if settings.sound_url else "",
         forgets=settings.forgets,
+        together=settings.mode == "lan",
     )
     boot = boot_of(page, studio, assets, ancestors=ancestors)
     uploads = Uploads(settings.data_dir / "uploads")

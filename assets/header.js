@@ -4,7 +4,7 @@ function drawHeader() {
   if (!account) return;
   account.classList.toggle("live", kling.live);
   account.title = kling.live ? kling.host : "";
-  set(account.lastElementChild, kling.live ? `${say(kling.own_key ? "live_own" : "live")} · ${kling.host}` : say("demo"));
+  set(account.lastElementChild, kling.live ? `${say(kling.own_key ? kling.together ? "live_ours" : "live_own" : "live")} · ${kling.host}` : say("demo"));
   const running = $("pill-running"), spent = $("pill-spent");
   running.hidden = !summary.running;
   set(running, say("running", { n: summary.running ?? 0 }));

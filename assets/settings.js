@@ -106,8 +106,8 @@ const settings = (() => {
     if (!kling.takes_keys) return "";
     const told = make("p", { role: "status", id: "key-told" });
     keyring.tell = (ending) => { told.textContent = say("key_held", { ending }); };
-    const shown = kling.own_key ? [told, forgetting()] : [keyForm()];
-    return room(say("own_key"), line(say(kling.own_key ? "key_help_held" : "key_help")), ...shown);
+    const help = kling.together ? "key_help_ours" : kling.own_key ? "key_help_held" : "key_help";
+    return room(say("own_key"), line(say(help)), ...(kling.own_key ? [told, forgetting()] : []), keyForm());
   }
 
   function forgetting() {

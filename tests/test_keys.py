@@ -16,6 +16,7 @@ from kling_ui.settings import Secret
 from kling_ui.simulator.options import Fault
 from kling_ui.studio import Account, Allowance, Studio
 from kling_ui.studio.allowance import STILL_COUNTING
+from kling_ui.studio.studio import OWN_KEY_ONLY
 from kling_ui.studio.sweep import external_id
 from kling_ui.task import State, Task
 
@@ -97,6 +98,36 @@ async def test_where_the_disk_forgets_todays_pictures_count_all_the_same(
                 else:
                     break
             assert taken == 3, run
+        await closed(studio)
+
+
+@pytest.mark.parametrize(
+    "given", [{"callback_url": "https://example.com/here"}, {"element_list": [{"element_id": 1}]}]
+)
+async def test_what_belongs_to_the_account_wants_a_key_of_ones_own(
+    kling: Start, tmp_path: Path, given: dict[str, Any]
+) -> None:
+    server = kling()
+    (name,) = given
+    request = ImageRequest.draft({"prompt": "a fox", "n": 1, "model_name": "kling-v3"} | given)
+    assert not request.problems()
+    for shared_by_many in (True, False):
+        usual = account(server.url, name="op")
+        data = tmp_path / str(shared_by_many)
+        data.mkdir()
+        studio = studio_of(
+            data,
+            usual,
+            shared=shared_by_many,
+            connect=lambda key: account(server.url, name="own", key=key.reveal()),
+        )
+        async with studio.running():
+            refused = await studio.submit(request, owner="ann", nonce=token_hex(16))
+            assert refused == {name: OWN_KEY_ONLY} if shared_by_many else isinstance(refused, Task)
+            assert await studio.bring_key(ANN, owner="ann") is None
+            task = await studio.submit(request, owner="ann", nonce=token_hex(16))
+            assert isinstance(task, Task)
+            assert task.account == "own"
         await closed(studio)
 
 

@@ -403,6 +403,12 @@ def test_a_lan_wants_a_password_and_says_how() -> None:
     assert of(SPACE_ID="me/studio", GRADIO_SERVER_NAME="0.0.0.0").refusal is None
 
 
+@pytest.mark.parametrize(("word", "told"), [("1", 0), ("off", 0), ("", 0), ("maybe", 1)])
+def test_a_switch_that_is_neither_on_nor_off_is_told(word: str, told: int) -> None:
+    notices = [one.en for one in of(KLING_UI_AUTO_RESUBMIT=word).notices]
+    assert sum("KLING_UI_AUTO_RESUBMIT is neither" in one for one in notices) == told
+
+
 @pytest.mark.parametrize(
     ("port", "good"),
     [

@@ -69,7 +69,8 @@
     if (said.join("\n") === named.join("\n")) return; // it would be read out again
     box?.replaceChildren(...named.map((text) =>
       Object.assign(document.createElement("p"), { textContent: text })));
-    if (problems[""] && kling.left && !kling.own_key && kling.takes_keys) box?.append(addKey());
+    const barred = problems[""] && problems[""] !== kling.say("no_answer");
+    if (barred && (kling.left || kling.banner?.add) && !kling.own_key && kling.takes_keys) box?.append(addKey());
   }
 
   // what the studio's own key is not there for, a key of one's own is

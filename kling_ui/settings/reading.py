@@ -7,9 +7,11 @@ import re
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
+ON, OFF = {"1", "true", "yes", "on"}, {"", "0", "false", "no", "off"}
+
 
 def switch(word: str) -> bool:
-    return word.lower() in {"1", "true", "yes", "on"}
+    return word.lower() in ON
 
 
 def whole(word: str) -> int:

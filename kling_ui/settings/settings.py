@@ -13,7 +13,18 @@ from urllib.parse import urlsplit
 from dotenv import load_dotenv
 
 from ..text import Text
-from .reading import amount, hosts, is_loopback, plain_parts, switch, trimmed, webhook_key, whole
+from .reading import (
+    OFF,
+    ON,
+    amount,
+    hosts,
+    is_loopback,
+    plain_parts,
+    switch,
+    trimmed,
+    webhook_key,
+    whole,
+)
 from .secret import Secret
 
 Mode = Literal["local", "lan", "space"]
@@ -60,8 +71,12 @@ BROKEN_ASK = Text(
     "{name} 不是大于零的数字，将使用默认值 {usual}。",
 )
 BROKEN_LIMIT = Text(
-    "{name} is not a number. Correct it and restart; nothing is sent until then.",
-    "{name} 不是数字。请修正并重启；在此之前不会发送任何请求。",
+    "{name} is no number from 0 on. Until it is corrected and the program started again, this "
+    "studio's key is not used.",
+    "{name} 不是 0 或更大的数字。修正并重启之前，不会使用本站的密钥。",
+)
+BROKEN_SWITCH = Text(
+    "{name} is neither 1 nor 0: it is taken for 0.", "{name} 既不是 1 也不是 0，将视为 0。"
 )
 BROKEN_MODE = Text(
     "KLING_UI_MODE is neither local, lan nor space: {mode} is used.",
@@ -280,6 +295,9 @@ def _notices(env: Mapping[str, str], mode: Mode) -> Iterator[Text]:
             yield NAMED_TO_ALL.fill(name=named[0])
     if mode == "space" and switch(env.get("KLING_UI_SHARE_KEY", "")) and BUDGET not in env:
         yield NO_BUDGET
+    for name in ("SHARE_KEY", "ALLOW_PRIVATE_HOSTS", "AUTO_RESUBMIT"):
+        if env.get(f"KLING_UI_{name}", "").lower() not in ON | OFF:
+            yield BROKEN_SWITCH.fill(name=f"KLING_UI_{name}")
     if "KLING_UI_PUBLIC_URL" in env and not _public_url(env):
         yield BROKEN_PUBLIC_URL
     secret = Secret(env.get("KLING_WEBHOOK_SECRET", ""))

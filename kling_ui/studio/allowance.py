@@ -36,9 +36,9 @@ NO_MONEY = Text(
     "本站今天的预算不足以完成此任务。请减少数量，在“设置”中添加您自己的密钥，或明天再来。",
 )
 NO_MONEY_FOR_ONE = Text(
-    "What this studio may spend today is used up. Add your own key under Settings, or come back "
-    "tomorrow.",
-    "本站今天的预算已用完。请在“设置”中添加您自己的密钥，或明天再来。",
+    "What this studio may spend today does not suffice for this. Add your own key under Settings, "
+    "or come back tomorrow.",
+    "本站今天的预算不足以完成此任务。请在“设置”中添加您自己的密钥，或明天再来。",
 )
 UNPRICED = Text(
     "The price of this model is unknown here, so it cannot be held against today's budget. Choose "

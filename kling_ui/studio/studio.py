@@ -72,6 +72,11 @@ NOT_YOURS = Text(
     "只有使用您自己的密钥才能导入任务。请在“设置”中添加密钥。",
 )
 
+ACCOUNTS_OWN = ("element_list", "callback_url")
+OWN_KEY_ONLY = Text(
+    "This works with a key of your own only. Add it under Settings, or leave this empty.",
+    "此项仅支持使用您自己的密钥。请在“设置”中添加密钥，或将其留空。",
+)
 # seconds after the start in which no picture is given out before all are counted
 COUNTING = 60.0
 OPEN = "…"  # in a preview, where a random part goes
@@ -150,7 +155,7 @@ class Studio(Shelf):
         """One row, committed, then back at once; the worker does the rest. The same `nonce` gives
         the same task. Problems, all at once, where the request cannot be sent. `caller` is where
         it comes from, as far as that is known."""
-        problems = self._barred(owner) or request.problems() or self._too_much(owner, request.n)
+        problems = self._barred(owner) or request.problems() or self._beyond(owner, request)
         if problems := problems or await self._uncounted(owner):
             return problems
         press = self._press(owner, caller)
@@ -161,8 +166,8 @@ class Studio(Shelf):
     ) -> Task | Problems:
         """A task for each place of the grid, all or none; the first of them. The same `nonce`
         gives the same tasks."""
-        most = max((place.request.n for place in comparison.places), default=1)
-        problems = self._barred(owner) or problems_of(comparison) or self._too_much(owner, most)
+        requests = [place.request for place in comparison.places]
+        problems = self._barred(owner) or problems_of(comparison) or self._beyond(owner, *requests)
         if problems := problems or await self._uncounted(owner):
             return problems
         press = self._press(owner, caller)
@@ -182,7 +187,7 @@ class Studio(Shelf):
         if image.startswith(KEPT) and not await asyncio.to_thread(self._has, image):
             return {"image": REFERENCE_GONE}
         request = ImageRequest.draft({**former.request, "external_task_id": ""})
-        problems = request.problems() or self._too_much(owner, request.n)
+        problems = request.problems() or self._beyond(owner, request)
         if problems := problems or await self._uncounted(owner):
             return problems
         press = self._press(owner, caller)
@@ -199,10 +204,18 @@ class Studio(Shelf):
         blocked = self.blocked(owner)
         return {"": blocked} if blocked else {}
 
-    def _too_much(self, owner: str, n: int) -> Problems:
-        """More pictures in one task than the operator's key is there for."""
-        problem = self._allowance.at_once(n) if self._payer(owner) == "operator" else None
-        return {"n": problem} if problem else {}
+    def _beyond(self, owner: str, *requests: ImageRequest) -> Problems:
+        """What the operator's key is not there for: too many pictures in one task; and where many
+        share it, what belongs to the account, or has Kling call somebody in its name."""
+        if self._payer(owner) != "operator":
+            return {}
+        most = max((request.n for request in requests), default=1)
+        problem = self._allowance.at_once(most)
+        problems = {"n": problem} if problem else {}
+        if self._shared:
+            named = [name for name in ACCOUNTS_OWN if any(getattr(one, name) for one in requests)]
+            problems |= dict.fromkeys(named, OWN_KEY_ONLY)
+        return problems
 
     @property
     def most_at_once(self) -> int | None:

@@ -71,7 +71,8 @@ class Page:
     """The whole page over one studio. `blocks` is what Gradio launches. It asks before more
     `pictures` at once, or more `money` by estimate, than `ask` says; `demo` is what it says of
     itself where nothing goes to Kling; `key_host` is the API that a key of somebody's own is for,
-    empty where none can be used."""
+    empty where none can be used; `forgets`: the disk is empty after a restart; `together`: several
+    people are one owner, with one key."""
 
     def __init__(
         self,
@@ -83,9 +84,10 @@ class Page:
         demo: Text = DEMO_BANNER,
         key_host: str = "",
         forgets: bool = False,
+        together: bool = False,
     ) -> None:
         self.studio, self.assets, self.demo = studio, assets, demo
-        self.key_host, self.forgets = key_host, forgets
+        self.key_host, self.forgets, self.together = key_host, forgets, together
         self.ask = ask or {"pictures": ASK_PICTURES, "money": ASK_PRICE}
         self.speech = Speech()
         with gr.Blocks(title="Kling Image Studio", analytics_enabled=False) as self.blocks:
@@ -129,6 +131,7 @@ class Page:
             "takes_keys": bool(self.key_host),
             "key_host": urlsplit(self.key_host).netloc,
             "forgets": self.forgets,
+            "together": self.together,
             "host": urlsplit(host).netloc if live else "",
             "banner": None if own_key else self._banner(lang),
             "largest_upload": MOST_BYTES,

@@ -66,7 +66,9 @@ def serve(
             css_paths=[*css],
             app_kwargs=app_kwargs,
         )
-    except OSError as error:  # nothing is served yet
+    except OSError as error:
+        if "port" not in str(error):  # which is all that Gradio says of an address, too
+            raise
         sys.exit(f"{CANNOT_LISTEN} {error}")
     if app is None:  # `gradio app.py` runs this file again when it changes
         return

@@ -14,9 +14,9 @@ WORDS: dict[str, Text] = {
         "bucket 挂载到 /data 以永久保留。仍在可灵运行的任务会自动找回。",
     ),
     "gone_live": Text(
-        "Your own key is no longer kept here: until you add it again, new pictures use what this "
-        "studio allows each day.",
-        "您的密钥已不在此处保存：再次添加之前，新图片将使用本站每天提供的额度。",
+        "Your own key is no longer kept here: until you add it again, new pictures are paid with "
+        "this studio's key.",
+        "您的密钥已不在此处保存：再次添加之前，新图片将使用本站的密钥支付。",
     ),
     "gone_demo": Text(
         "Your own key is no longer kept here: until you add it again, new pictures are the demo's.",
@@ -28,6 +28,7 @@ WORDS: dict[str, Text] = {
     "demo": Text("Demo", "演示"),
     "live": Text("Live", "正式"),
     "live_own": Text("Your key", "您的密钥"),
+    "live_ours": Text("A user's key", "成员的密钥"),
     "running": Text("{n} running", "{n} 个进行中"),
     "today": Text("{amount} today", "今日 {amount}"),
     "today_demo": Text(

@@ -6,8 +6,8 @@ from ...text import Text
 
 WORDS: dict[str, Text] = {
     "checking": Text(
-        "Checking the password. After wrong ones this takes up to {seconds} seconds.",
-        "正在验证密码。多次输错后，最长需要 {seconds} 秒。",
+        "Checking the password. After wrong ones each try takes up to {seconds} seconds.",
+        "正在验证密码。多次输错后，每次最长需要 {seconds} 秒。",
     ),
     "unheard": Text(
         "The studio does not answer. Try again in a moment.", "服务器没有响应，请稍后再试。"

@@ -45,6 +45,12 @@ WORDS: dict[str, Text] = {
         "again.",
         "最后一次使用 {hours} 小时后会被删除。届时进行中的任务会等待您再次填入密钥。",
     ).fill(hours=KEPT_HOURS),
+    "key_help_ours": Text(
+        "It is kept in the server's memory only, for {hours} hours after its last use. Everybody "
+        "who uses this page pays with it until one of you forgets it.",
+        "密钥只保存在服务器内存中，最后一次使用 {hours} 小时后删除。"
+        "在有人删除它之前，使用此页面的所有人都用它支付。",
+    ).fill(hours=KEPT_HOURS),
     "key_held": Text(
         "In use: the key that ends in {ending}.", "正在使用：以 {ending} 结尾的密钥。"
     ),

@@ -46,7 +46,7 @@ BROKE = Text("Something went wrong here.", "这里出现了问题。")
 NO_ROOM = Text("There is no room for another file now.", "当前没有空间存放更多文件。")
 LOG_IN = Text("Log in first.", "请先登录。")
 TOO_MANY_TRIES = Text(
-    "Too many passwords were tried from your address. Wait {seconds} seconds, then try again.",
+    "Too many passwords were tried from your address. Wait {seconds} s, then try again.",
     "来自您所在地址的密码尝试过多。请等待 {seconds} 秒后再试。",
 )
 FILES = "/gradio_api/file="
