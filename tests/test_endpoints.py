@@ -53,7 +53,7 @@ def test_a_task_is_submitted_watched_and_its_pictures_fetched(client: Client) ->
     task_id = client.predict(prompt="by a script", n=2, api_name="/submit")
     assert isinstance(task_id, str)
     task = ended(client, task_id)
-    assert {*task} == {"id", "state", "error", "request_id", "images"}
+    assert {*task} == {"id", "state", "error", "note", "request_id", "images"}
     assert (task["id"], task["state"], task["error"]) == (task_id, "succeeded", "")
     assert task["request_id"]
     assert len(task["images"]) == 2

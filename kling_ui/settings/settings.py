@@ -36,6 +36,7 @@ ASK_PRICE = 1.0
 IMAGES, BUDGET = "KLING_UI_VISITOR_IMAGES_PER_DAY", "KLING_UI_DAILY_BUDGET"
 PER_TASK = "KLING_UI_MAX_IMAGES_PER_TASK"
 LIMITS = (IMAGES, BUDGET, PER_TASK)
+SWITCHES = ("KLING_UI_SHARE_KEY", "KLING_UI_ALLOW_PRIVATE_HOSTS", "KLING_UI_AUTO_RESUBMIT")
 PERSISTENT = Path("/data")  # where a Space with persistent storage has it
 VISITOR_IMAGES = 10  # pictures a day, for each visitor of a Space that shares its key
 
@@ -295,9 +296,9 @@ def _notices(env: Mapping[str, str], mode: Mode) -> Iterator[Text]:
             yield NAMED_TO_ALL.fill(name=named[0])
     if mode == "space" and switch(env.get("KLING_UI_SHARE_KEY", "")) and BUDGET not in env:
         yield NO_BUDGET
-    for name in ("SHARE_KEY", "ALLOW_PRIVATE_HOSTS", "AUTO_RESUBMIT"):
-        if env.get(f"KLING_UI_{name}", "").lower() not in ON | OFF:
-            yield BROKEN_SWITCH.fill(name=f"KLING_UI_{name}")
+    for name in SWITCHES:
+        if env.get(name, "").lower() not in ON | OFF:
+            yield BROKEN_SWITCH.fill(name=name)
     if "KLING_UI_PUBLIC_URL" in env and not _public_url(env):
         yield BROKEN_PUBLIC_URL
     secret = Secret(env.get("KLING_WEBHOOK_SECRET", ""))

@@ -72,3 +72,16 @@ def test_it_says_what_becomes_of_a_try(lan: Program, visit: Visit, locale: str) 
     page.unroute("**/login")
     give(page, PASSWORD)
     expect(page.locator("#generate")).to_contain_text("·", timeout=30_000)
+
+
+def test_a_tab_that_was_logged_out_elsewhere_asks_to_log_in(lan: Program, visit: Visit) -> None:
+    page = visit(lan.url, until="input[type=password]", refused={401})
+    give(page, PASSWORD)
+    expect(page.locator("#generate")).to_contain_text("·", timeout=30_000)
+    page.fill("#field-prompt textarea", "typed before")
+    other = page.context.new_page()
+    other.goto(f"{lan.url}/logout")
+    page.click("#generate")
+    expect(page.locator("input[type=password]")).to_be_visible(timeout=20_000)
+    give(page, PASSWORD)
+    expect(page.locator("#field-prompt textarea")).to_have_value("typed before", timeout=30_000)

@@ -132,6 +132,19 @@ def test_a_press_without_an_answer_says_so_after_a_while_and_hears_a_late_one(
     assert presses(page) == []
 
 
+def test_a_press_into_a_studio_that_stops_is_told_as_soon_as_the_page_knows(
+    program: Callable[..., Program], visit: Visit
+) -> None:
+    app = program()
+    page = visit(app.url)
+    page.route(PRESSES, lambda route: None if is_press(route, "as it stops") else route.continue_())
+    ask(page, "as it stops")
+    app.stop()
+    expect(page.locator("#banner")).to_contain_text("connection to the studio is lost")
+    expect(page.locator("#problems")).to_contain_text(SENTENCE, timeout=2_000)
+    assert [press["nonce"] for press in presses(page)] != []
+
+
 def test_presses_in_a_row_are_each_answered(app: Program, visit: Visit) -> None:
     page = visit(app.url)
     page.evaluate("kling.patience = 3000")
