@@ -37,7 +37,7 @@ from .test_docs import README, between, section
 
 DEPLOY = ROOT / "deploy"
 NAME = "kling.example.com"  # in the files as they are shipped
-OPTIONAL = {"caddy", "systemd-analyze"}  # others must be there in CI
+OPTIONAL = {"systemd-analyze"}  # others must be there in CI
 SOON = 2.0  # seconds
 LEAVES = 5.0  # seconds
 MEGA = 1024 * 1024
