@@ -35,7 +35,8 @@ function forget(id) {
 // ── what fits: the same as kling_ui/web/search.py and history/browsing.py ────────────────────
 const offset = -60 * new Date().getTimezoneOffset(); // seconds that this clock is before UTC's
 const fold = (text) => String(text ?? "").toUpperCase().toLowerCase().replaceAll("ς", "σ");
-const wordsOf = (query) => fold(query).split(/\s+/).filter(Boolean).map(wordOf);
+const MOST_WORDS = 8;
+const wordsOf = (query) => [...new Set(fold(query).split(/\s+/).filter(Boolean))].slice(0, MOST_WORDS).map(wordOf);
 const FITS = {
   "": () => true, running: (task) => !task.over && task.state !== "unconfirmed", starred: (task) => task.starred,
   failed: (task) => ["failed", "rejected", "expired", "unconfirmed"].includes(task.state),

@@ -20,7 +20,9 @@ from .text import Text
 
 KEPT = "reference:"  # how `image` names a cleaned upload in our own folder
 KINDS = ("", "subject", "face")
-LONGEST = 20_000  # characters of any text of any model: it travels in every event of its task
+# characters of what is written, of any model: it travels in every event of its task; and of what
+# is chosen, or an address
+LONGEST, SHORT = 10_000, 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,9 @@ class Spec:
 
     def longest(self, situation: Situation) -> int:
         """The most characters: what the model takes, or where nobody knows what we bear."""
-        limit = self.length(situation) if self.length else None
+        if self.length is None:
+            return SHORT
+        limit = self.length(situation)
         return LONGEST if limit is None else min(limit, LONGEST)
 
     @staticmethod
@@ -222,7 +226,7 @@ def check_url(value: str) -> Text | None:
     except ValueError:
         sound = False
     visible = value.isprintable() and " " not in value
-    return None if sound and visible and len(value) <= 2048 else NOT_A_URL
+    return None if sound and visible else NOT_A_URL
 
 
 def check_picture(value: str) -> Text | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from kling_ui.comparison import MOST_CELLS, compare, variants
+from kling_ui.fields import LONGEST
 from kling_ui.request import ImageRequest
 from kling_ui.studio import Studio
 from kling_ui.task import Task
@@ -45,6 +46,22 @@ def draft(**values: object) -> ImageRequest:
 )
 def test_a_choice_in_braces_is_every_way_to_read_it(prompt: str, read: dict[str, str]) -> None:
     assert {label: change["prompt"] for label, change in variants(prompt).items()} == read
+
+
+@pytest.mark.parametrize("many", ["{" + "|" * 5000, "{|" * 5000, "{a|b}" * 2000, "{" * 10_000])
+def test_braces_without_end_are_read_once(many: str) -> None:
+    assert len(many) <= LONGEST + 1
+    assert len(variants(many[:LONGEST])) <= MOST_CELLS + 1
+    assert variants("{a|b} " + "x" * LONGEST) == {}  # it is refused for its length
+
+
+def test_of_a_grid_without_end_only_the_beginning_is_made() -> None:
+    names, shapes = [f"model-{k}" for k in range(5000)], [f"{k}:1" for k in range(5000)]
+    grid = compare(draft(), models=names, ratios=shapes)
+    assert len(grid.places) == MOST_CELLS + 1
+    assert len(grid.rows) == len(grid.columns) == MOST_CELLS + 1
+    assert len(compare(draft(prompt="{a|b}"), models=names[:18]).places) == MOST_CELLS
+    assert len(compare(draft(prompt="{a|b}"), models=names[:19]).places) == MOST_CELLS + 1
 
 
 @pytest.mark.parametrize(

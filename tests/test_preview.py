@@ -29,6 +29,14 @@ BODY = {
 URL = "https://host/kling/v1/images/generations"
 
 
+def test_of_a_picture_the_beginning_is_shown_and_of_words_all() -> None:
+    words, link = "狐狸" * 500, f"https://example.com/{'x' * 300}.png"
+    shown = json.loads(preview(URL, {"prompt": words, "image": "A" * 9000}, whole=False)["json"])
+    assert shown == {"prompt": words, "image": f"{'A' * 80}… (9,000)"}
+    shown = json.loads(preview(URL, {"image": link}, whole=False)["json"])
+    assert shown == {"image": link}
+
+
 async def test_what_is_shown_is_what_is_sent(kling: Callable[..., Kling], tmp_path: Path) -> None:
     server = kling()
     async with open_studio(tmp_path, server.url) as studio:

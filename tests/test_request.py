@@ -14,6 +14,7 @@ from kling_ui.fields import (
     KINDS,
     LONGEST,
     REFERENCE_ADVISED,
+    SHORT,
     Situation,
     Verdict,
     is_blank,
@@ -236,7 +237,7 @@ def test_every_choice_of_a_model_is_taken_and_no_other(name: str, picture: str) 
         taken = request.verdicts()[field].support is not NO and name != UNKNOWN
         for value in choices(request.situation) if choices else ():
             assert field not in replace(request, **{field: value}).problems()
-        for value in ("5:4", "2K", "Subject", "x" * 9999):
+        for value in ("5:4", "2K", "Subject", "x" * SHORT):
             assert (field in replace(request, **{field: value}).problems()) is taken
 
 

@@ -131,6 +131,12 @@ async def test_what_is_no_search_is_refused(studio: Open, query: dict[str, str])
         assert (await client.get(TASKS, params=query)).status_code == 400
 
 
+def test_a_word_is_looked_for_once_and_only_so_many() -> None:
+    found = search_of({"q": "Fox fox " + " ".join("abcdefghijk")})
+    assert found
+    assert [word.text for word in found.words] == ["fox", *"abcdefg"]
+
+
 async def test_a_search_goes_on_where_its_page_ended_and_nobody_sees_anothers(
     studio: Open,
 ) -> None:

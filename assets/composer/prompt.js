@@ -30,7 +30,7 @@
   };
 
   // ── {red|blue}: the labels of what it becomes, as `comparison.variants` makes them ─────────
-  const CHOICE = /\{([^{}]*\|[^{}]*)\}/g, ENOUGH = 37;
+  const CHOICE = /\{([^{}|]*(?:\|[^{}|]*)+)\}/g, ENOUGH = 37;
   kling.variants = (prompt) => {
     const choices = [...prompt.matchAll(CHOICE)].map((found) => found[1].split("|").map((word) => word.trim()));
     let read = choices.length ? [[]] : [];

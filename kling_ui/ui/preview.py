@@ -7,22 +7,26 @@ from collections.abc import Mapping
 from pprint import pformat
 from typing import Any
 
-SHOWN = 80  # characters of a text without spaces, like base64, that are shown
+from ..addresses import check_reference_url
+
+SHOWN = 80  # characters of a picture that are shown
 _KEY = "$KLING_API_KEY"
 
 
 def preview(url: str, body: Mapping[str, Any], *, whole: bool) -> dict[str, str]:
     """By kind (json, curl, python). The key is never in it: it is named by its variable. What is
-    not `whole` is for the eye: long base64 is cut short."""
-    shown = dict(body) if whole else {name: _short(value) for name, value in body.items()}
+    not `whole` is for the eye: of a picture only the beginning is shown."""
+    shown = dict(body)
+    if not whole and "image" in body:
+        shown["image"] = _short(body["image"])
     text = json.dumps(shown, ensure_ascii=False, indent=2)
     return {"json": text, "curl": _curl(url, text), "python": _python(url, shown)}
 
 
-def _short(value: Any) -> Any:
-    if not isinstance(value, str) or len(value) <= 2 * SHOWN or any(map(str.isspace, value)):
-        return value
-    return f"{value[:SHOWN]}… ({len(value):,})"
+def _short(picture: str) -> str:
+    if len(picture) <= 2 * SHOWN or check_reference_url(picture) is None:
+        return picture
+    return f"{picture[:SHOWN]}… ({len(picture):,})"
 
 
 def _curl(url: str, body: str) -> str:

@@ -11,6 +11,7 @@ from ..task import State
 from .states import STATES
 
 LONGEST = 200  # characters
+MOST_WORDS = 8  # that are looked for: each is held against every task, and nobody else reads then
 A_DAY = 24 * 3600  # seconds
 
 
@@ -21,7 +22,8 @@ def search_of(query: Mapping[str, str]) -> Search | None:
     offset, text = _whole(query.get("offset", "0")), query.get("q", "")
     if only is None or offset is None or abs(offset) > A_DAY or len(text) > LONGEST:
         return None
-    return Search(tuple(_word(word) for word in text.casefold().split()), only, offset)
+    words = [*dict.fromkeys(text.casefold().split())][:MOST_WORDS]
+    return Search(tuple(map(_word, words)), only, offset)
 
 
 def _word(text: str) -> Word:

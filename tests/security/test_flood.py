@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import httpx
 import pytest
@@ -101,6 +102,28 @@ def test_a_flood_keeps_nobody_else_from_the_page(sea: Program) -> None:
     began = time.monotonic()
     assert other.get("/").status_code == 200
     assert time.monotonic() - began < 3
+    other.http.close()
+
+
+HEAVY: dict[str, dict[str, Any]] = {
+    "braces": {"prompt": "{" + "|" * 150_000},
+    "choices": {"prompt": "{a|b}" * 50_000},
+    "grid": {
+        "compare_models": [f"model-{k}" for k in range(15_000)],
+        "compare_ratios": [f"{k}:1" for k in range(37)],
+    },
+}
+
+
+@pytest.mark.parametrize("fields", HEAVY.values(), ids=HEAVY)
+def test_what_one_asks_keeps_nobody_else_waiting(sea: Program, fields: dict[str, Any]) -> None:
+    one, other = Visitor.come(sea), Visitor.come(sea)
+    with ThreadPoolExecutor(1) as pool:
+        pressing = pool.submit(one.press, **{"prompt": "a fox", **fields})
+        while not pressing.done():  # or nobody is heard any more
+            assert other.get(f"{STUDIO}/tasks").status_code == 200
+        assert pressing.result()["problems"]
+    one.http.close()
     other.http.close()
 
 
