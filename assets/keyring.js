@@ -13,6 +13,7 @@ const keyring = (() => {
     if (!found.problem) {
       kling.stored.set(KEPT, keep ? key : "");
       kling.stored.set("brought", `${run} ${Date.now()}`);
+      kling.stored.set("own", "yes");
       location.reload(); // prices and words are others with a key
     }
     return found.problem;
@@ -26,8 +27,9 @@ const keyring = (() => {
     return Boolean(answer?.ok);
   }
 
-  // Who had one, and has none any more without having wished it, is told who pays from now on.
-  if (kling.own_key) kling.stored.set("own", "yes");
+  // Who had one, and has none any more without having wished it, is told who pays from now on: where
+  // all use one together, whoever brought it.
+  if (kling.own_key && !kling.together) kling.stored.set("own", "yes");
   const forgive = () => kling.stored.set("own", "");
   const gone = () => Boolean(!kling.own_key && kling.takes_keys && kling.stored.get("own") && !kling.stored.get(KEPT));
 
@@ -49,6 +51,7 @@ const keyring = (() => {
     kling.stored.set("brought", `${run} ${Date.now()}`);
     const why = await bring(kept, true);
     if (!why) return;
+    if (kling.stored.get(KEPT) !== kept) return; // another one, meanwhile
     if (why !== say("busy") && why !== say("account_unheard")) kling.stored.set(KEPT, "");
     else if (pause < 120e3) return setTimeout(() => again(kept, 4 * pause), pause);
     forgive(); // that it is gone is said here

@@ -60,7 +60,7 @@ class Keys:
         self._clock, self._connect = clock, connect
         self._turn, self._trying = asyncio.Lock(), asyncio.Semaphore(TRIES)
         self._closing: set[asyncio.Task[None]] = set()
-        self._wishes: dict[str, object] = {}  # by owner, the latest key that is being tried
+        self._wishes: dict[str, Account] = {}  # by owner, the latest that is being tried
 
     async def bring(self, key: Secret, *, owner: str, address: str = "") -> Text | None:
         """This owner's new tasks are paid with `key` from now on, and what waited for it goes on;
@@ -73,21 +73,19 @@ class Keys:
             return NOT_HERE
         if self._full(owner, address):
             return TOO_MANY
-        wish = self._wishes[owner] = object()
+        account = self._wishes[owner] = self._connect(key)
         try:
-            return await self._bring(self._connect(key), key, owner, address, wish)
+            return await self._bring(account, key, owner, address)
         finally:
-            if self._wishes.get(owner) is wish:
+            if self._wishes.get(owner) is account:
                 del self._wishes[owner]
 
-    async def _bring(
-        self, account: Account, key: Secret, owner: str, address: str, wish: object
-    ) -> Text | None:
+    async def _bring(self, account: Account, key: Secret, owner: str, address: str) -> Text | None:
         if account.name not in self._accounts and await self._rejected(account):
             await account.aclose()
             return REJECTED
         async with self._turn:  # what was asked while Kling was is known by now
-            overtaken = self._wishes.get(owner) is not wish
+            overtaken = not self._wished(owner, account)
             if overtaken or self._full(owner, address):
                 await account.aclose()
                 return OVERTAKEN if overtaken else TOO_MANY
@@ -97,6 +95,12 @@ class Keys:
             loan = Loan(known or account, self._until(), key.reveal()[-4:], address)
             await self._lend(owner, loan)
         return None
+
+    def _wished(self, owner: str, account: Account) -> bool:
+        """Whether it still is; also by another tab that brought the same key."""
+        loan = self._accounts.loan(owner)
+        wish = self._wishes.get(owner) or (loan.account if loan else None)
+        return wish is not None and wish.name == account.name
 
     def _full(self, owner: str, address: str) -> bool:
         crowded = self._accounts.crowded(address, near=NEAR, most=MOST)

@@ -427,6 +427,18 @@ async def test_what_was_asked_last_counts_and_not_what_kling_answered_last(
             assert studio.keys._wishes == {}
 
 
+async def test_the_same_key_that_is_brought_by_several_tabs_is_there_for_all(
+    tmp_path: Path,
+) -> None:
+    with paid(seconds=QUICK) as bank:
+        async with lending(tmp_path, bank.url) as (studio, _):
+            key = Secret("the-same-key")
+            told = await asyncio.gather(*(studio.keys.bring(key, owner="ann") for _ in range(3)))
+            assert told == [None] * 3
+            assert len(studio.accounts) == 1 + 1
+            assert studio.keys._wishes == {}
+
+
 async def test_a_key_that_is_forgotten_by_one_as_another_brings_it_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
