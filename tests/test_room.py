@@ -30,13 +30,13 @@ def folder(tmp_path: Path) -> Path:
 def test_as_many_files_may_be_open_as_the_system_allows() -> None:
     code = """if True:
         import resource
-        from kling_ui.web.guard.room import files_at_once
+        from kling_ui.web.guard.room import raise_file_limit
 
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
-        print(files_at_once(), *resource.getrlimit(resource.RLIMIT_NOFILE))
+        print(raise_file_limit(), *resource.getrlimit(resource.RLIMIT_NOFILE))
         resource.setrlimit(resource.RLIMIT_NOFILE, (300, 300))
-        print(files_at_once(), *resource.getrlimit(resource.RLIMIT_NOFILE))
+        print(raise_file_limit(), *resource.getrlimit(resource.RLIMIT_NOFILE))
         """
     told = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True

@@ -19,7 +19,7 @@ from .headers import with_headers
 from .hosts import Hosts
 from .login import Login
 from .pace import Pace, Rate, neighbourhood
-from .room import Crowd, Uploads, files_at_once
+from .room import Crowd, Uploads, raise_file_limit
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class Guard:
         self._space, self._proxied, self._uploads = space, proxied, uploads
         self._addresses, self._browsers = map(Pace, CALM if space else ROOMY)
         self._bytes = Pace(UPLOADED)
-        held = min(MOST_HELD, files_at_once() // 3)
+        held = min(MOST_HELD, raise_file_limit() // 3)
         self._crowd = Crowd(near=min(NEAR, held) if space else held, most=held)
 
     def around(self, app: ASGIApp) -> ASGIApp:

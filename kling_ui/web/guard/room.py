@@ -18,9 +18,9 @@ MOST_FILES = 16_384
 LOOK_HOLDS = 1.0  # seconds that a look at the folder is good for
 
 
-def files_at_once() -> int:
-    """How many files and connections this process may have open: as many as the system lets it
-    have, which is often more than it gives at first. A server that has none left hears nobody."""
+def raise_file_limit() -> int:
+    """Let this process have as many files and connections open as the system allows, which is often
+    more than it gives at first: a server that has none left hears nobody. How many these are."""
     try:
         import resource
     except ImportError:  # Windows gives no number
