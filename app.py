@@ -58,6 +58,7 @@ ANOTHER_STAYS = "It still runs. Stop it, or set KLING_UI_DATA_DIR to another fol
 UPLOADS_STAY, VISITORS_UPLOADS_STAY = 24 * 3600.0, 6 * 3600.0  # seconds; the latter among visitors
 VISITORS_OPEN, VISITORS_WAIT = 40, 400  # tasks under way of one visitor, and waiting in all
 VISITORS_DRAW = 200  # pictures of one visitor in a day, in the demo
+VISITORS_TASKS = 500  # of one visitor in a day, whatever becomes of them: each takes room
 
 
 def demo_account(folder: Path) -> Account:
@@ -104,6 +105,7 @@ def allowance(settings: Settings, secret: bytes) -> Allowance:
         money=settings.daily_budget,
         drawn=VISITORS_DRAW if public else None,
         per_task=None if per_task is None else int(per_task),
+        tasks=VISITORS_TASKS if public else None,
         open=VISITORS_OPEN if public else None,
         waiting=VISITORS_WAIT if public else None,
         secret=secret if public else b"",
@@ -135,6 +137,7 @@ def open_studio(settings: Settings, prices: Prices, redactor: Redactor) -> Studi
         connect=connection(settings, secret, redactor),
         allowance=allowance(settings, secret),
         shared=settings.mode == "space",
+        forgets=settings.forgets,
     )
 
 

@@ -624,7 +624,7 @@ def commands(text: str, program: str) -> list[str]:
 
 def test_hugging_faces_tool_knows_every_word_that_readme_gives_it(tmp_path: Path) -> None:
     said = commands(section("Deploy", README.read_text(encoding="utf-8")), ".venv/bin/hf ")
-    assert len(said) == 5
+    assert len(said) == 6
     env = os.environ | {"HF_HOME": str(tmp_path), "HF_HUB_DISABLE_UPDATE_CHECK": "1"}
     with ExitStack() as stack:
         asked = [

@@ -16,13 +16,13 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from app import VISITORS_DRAW
+from app import VISITORS_DRAW, VISITORS_TASKS
 from kling_ui.catalog import MAX_ELEMENTS, MODELS, NO
 from kling_ui.fields import KINDS, NEEDS_PICTURE, Situation
 from kling_ui.pictures.reference import MOST_BYTES, MOST_PIXELS
 from kling_ui.request import SPECS, ImageRequest
 from kling_ui.studio import KEPT_HOURS
-from kling_ui.studio.allowance import NEIGHBOURS
+from kling_ui.studio.allowance import ATTEMPTS, NEIGHBOURS
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -216,10 +216,12 @@ def test_the_map_shows_the_house_as_it_is(readme: str) -> None:
 def test_the_numbers_in_it_are_those_of_the_program(readme: str) -> None:
     said = " ".join(readme.split())
     assert f"a visitor may draw {VISITORS_DRAW} pictures a day in the demo" in said
+    assert f"make {VISITORS_TASKS} tasks a day in all" in said
     assert f"memory for {KEPT_HOURS} hours after its last use" in said
     assert f"at most {MOST_BYTES // 1_000_000} MB and {MOST_PIXELS // 1_000_000} million" in said
-    assert NEIGHBOURS == 5
-    assert "five times as many for all who come from one address" in said
+    assert ATTEMPTS == NEIGHBOURS == 5
+    assert "five times as many tasks, whatever becomes of them" in said
+    assert "five times as much for all who come from one address" in said
 
 
 @pytest.mark.parametrize("page", PAGES)

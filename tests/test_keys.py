@@ -14,8 +14,8 @@ import pytest
 from kling_ui.request import ImageRequest
 from kling_ui.settings import Secret
 from kling_ui.simulator.options import Fault
-from kling_ui.studio import Account, Allowance, Studio
-from kling_ui.studio.allowance import STILL_COUNTING
+from kling_ui.studio import OPERATOR, Account, Allowance, Studio
+from kling_ui.studio.allowance import NEVER_COUNTED, STILL_COUNTING
 from kling_ui.studio.studio import OWN_KEY_ONLY
 from kling_ui.studio.sweep import external_id
 from kling_ui.task import State, Task
@@ -101,8 +101,54 @@ async def test_where_the_disk_forgets_todays_pictures_count_all_the_same(
         await closed(studio)
 
 
+async def test_where_the_disk_forgets_and_no_list_tells_what_was_spent_nothing_is(
+    kling: Start, tmp_path: Path
+) -> None:
+    def no_list(moment: str, _: Mapping[str, Any]) -> Fault | None:
+        return Fault(status=404) if moment == "list" else None
+
+    server = kling(faults=no_list)
+    request = ImageRequest.draft({"prompt": "a fox", "n": 1, "model_name": "kling-v2-1"})
+    for forgets in (False, True):
+        usual, data = account(server.url, name="op"), tmp_path / str(forgets)
+        data.mkdir()
+        allowance = Allowance(money=100, secret=b"x")
+        studio = studio_of(data, usual, shared=True, allowance=allowance, forgets=forgets)
+        async with studio.running():
+            given = {"": STILL_COUNTING}
+            while given == {"": STILL_COUNTING}:
+                await asyncio.sleep(0.05)
+                given = await studio.submit(request, owner="ann", nonce=token_hex(16))
+            assert given == {"": NEVER_COUNTED} if forgets else given != {"": NEVER_COUNTED}
+        await closed(studio)
+
+
+async def test_what_the_operator_made_at_home_is_not_brought_to_where_many_come(
+    kling: Start, tmp_path: Path
+) -> None:
+    server = kling()
+    home, hers = external_id(OPERATOR), external_id("ann")
+    await made_elsewhere(server.url, Secret("the-operators-key"), home, hers)
+    for shared_by_many in (True, False):
+        usual = account(server.url, name="op", key="the-operators-key")
+        data = tmp_path / str(shared_by_many)
+        data.mkdir()
+        studio = studio_of(data, usual, shared=shared_by_many)
+        async with studio.running():
+            await taken_over(studio, "ann")
+            rows = studio.history._database.read("SELECT external_task_id FROM task")
+            found = {row["external_task_id"] for row in rows}
+            assert found == ({hers} if shared_by_many else {home, hers})
+        await closed(studio)
+
+
 @pytest.mark.parametrize(
-    "given", [{"callback_url": "https://example.com/here"}, {"element_list": [{"element_id": 1}]}]
+    "given",
+    [
+        {"callback_url": "https://example.com/here"},
+        {"element_list": [{"element_id": 1}]},
+        {"external_task_id": "order-1"},
+    ],
 )
 async def test_what_belongs_to_the_account_wants_a_key_of_ones_own(
     kling: Start, tmp_path: Path, given: dict[str, Any]

@@ -124,20 +124,39 @@ def test_a_budget_takes_nothing_of_unknown_price(history: History) -> None:
 def test_what_was_found_at_kling_after_a_lost_history_counts_at_the_dearest_price(
     history: History,
 ) -> None:
+    """Until its pictures are known it may have as many as a task can."""
     found = Found(
         owner="~12345678",
         account="live",
         external_task_id="kui1-12345678",
         remote_id="831",
-        request={"prompt": "", "n": 3},
+        request={"prompt": "", "n": 1},
         state=State.SUBMITTED,
         created=1,
         sent=1,
     )
-    assert history.adopt(found)
-    budget = Limits(since=0, money=1.0, unknown=0.3)
-    assert over(history, budget, new(estimate=0.2)) == ("money", pytest.approx(0.1))
-    history.add(new(estimate=0.1), budget)
+    task = history.adopt(found)
+    assert task
+    budget = Limits(since=0, money=3.0, unknown=0.3)
+    assert over(history, budget, new(estimate=0.4)) == ("money", pytest.approx(0.3))
+    made = tuple(RemotePicture(f"https://x/{k}.png") for k in range(3))
+    moved(history, task, State.SAVING, remote_pictures=made)
+    assert over(history, budget, new(estimate=2.2)) == ("money", pytest.approx(2.1))
+    history.delete(moved(history, task, State.SUCCEEDED).id, owner=task.owner)
+    history.add(new(estimate=2.1), budget)
+
+
+def test_tasks_of_a_day_are_limited_whatever_became_of_them(history: History) -> None:
+    few = Limits(since=0, tasks=2, neighbours_tasks=3)
+    for state in (State.REJECTED, State.CANCELLED):
+        task, _ = history.add(new(address="here"), few)
+        moved(history, task, state)
+        history.delete(task.id, owner="ann")
+    assert over(history, few, new(address="here"))[0] == "tasks"
+    history.add(new(address="here", owner="bob"), few)
+    assert over(history, few, new(address="here", owner="bob"))[0] == "neighbours_tasks"
+    history.add(new(address="there", owner="bob"), few)
+    history.add(new(address="there", owner="ann"), Limits(since=2000, tasks=2))
 
 
 def test_who_comes_from_one_address_has_so_much_together(history: History) -> None:

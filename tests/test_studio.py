@@ -23,8 +23,9 @@ from kling_ui.simulator import Fault
 from kling_ui.studio import Studio
 from kling_ui.studio.backoff import backoff
 from kling_ui.studio.keeper import places
+from kling_ui.studio.studio import MADE_AND_DELETED
 from kling_ui.studio.sweep import external_id
-from kling_ui.task import RemotePicture, State
+from kling_ui.task import RemotePicture, State, Task
 
 from .conftest import OWNER, PACE, Kling, photo, reaches, submitted
 
@@ -411,12 +412,23 @@ def test_results_are_placed_by_index_or_as_they_came(
     assert [places(pictures)[(k, False)] for k in range(3)] == [f"https://host/{k}" for k in order]
 
 
+async def test_a_press_whose_task_was_deleted_says_so(kling: Start, studio: Open) -> None:
+    async with studio(kling().url) as one:
+        task = await reaches(one, await submitted(one, nonce="press"))
+        await one.delete(task.id, owner=OWNER)
+        asked = ImageRequest.draft(task.request)
+        said = await one.submit(asked, owner=OWNER, nonce="press")
+        assert said == {"": MADE_AND_DELETED}
+        assert await one.tasks(owner=OWNER) == []
+        assert isinstance(await one.submit(asked, owner=OWNER, nonce="another"), Task)
+
+
 def test_the_owner_is_not_readable_in_anexternal_id() -> None:
     one, two = external_id("alice"), external_id("alice")
     assert one != two
     assert "alice" not in one
-    assert one[:13] == two[:13]
-    assert len(one) == len("kui1-") + 8 + 1 + 32
+    assert one[:37] == two[:37]
+    assert len(one) == len("kui1-") + 32 + 1 + 32
 
 
 async def test_what_could_never_be_sent_expires(

@@ -12,22 +12,29 @@ from .rows import marks
 
 NEAR = 4  # of all that may wait, one address has this part
 FREE = (State.REJECTED, State.CANCELLED, State.EXPIRED)  # for these nothing was charged
-# of a task that was found at Kling it is not known how many were asked for
+MOST = 9  # pictures of one task
+# of a task that was found at Kling, which tells no model, it is not known how many were asked for
+# before they are there
 COUNT = (
-    "max(n, CASE WHEN json_valid(remote_pictures)"
-    " THEN json_array_length(remote_pictures) ELSE 0 END)"
+    "max(n, CASE WHEN json_valid(remote_pictures) AND remote_pictures!='[]'"
+    f" THEN json_array_length(remote_pictures) WHEN model='' THEN {MOST} ELSE 0 END)"
 )
-Limit = Literal["pictures", "neighbours", "money", "unpriced", "open", "waiting"]
+Limit = Literal[
+    "tasks", "neighbours_tasks", "pictures", "neighbours", "money", "unpriced", "open", "waiting"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """None is no limit. A day begins at `since` (Unix seconds): `pictures` for each owner,
-    `neighbours` for all who come from one address, `money` for the account in the price's currency,
-    where a picture whose price nobody wrote down counts for `unknown`. Under way at a time: `open`
-    tasks of one owner, `waiting` tasks of everybody on the account."""
+    """None is no limit. A day begins at `since` (Unix seconds): `tasks` for each owner, whatever
+    becomes of them, and `neighbours_tasks` for all who come from one address; likewise `pictures`
+    and `neighbours`; `money` for the account in the price's currency, where a picture whose price
+    nobody wrote down counts for `unknown`. Under way at a time: `open` tasks of one owner,
+    `waiting` tasks of everybody on the account."""
 
     since: float
+    tasks: int | None = None
+    neighbours_tasks: int | None = None
     pictures: int | None = None
     neighbours: int | None = None
     money: float | None = None
@@ -89,6 +96,13 @@ def hold(
         sql, values = question(account, limits.since, unknown=limits.unknown, **only)
         return answer(db.execute(sql, values).fetchone())
 
+    made = "SELECT count(*) FROM task WHERE account=? AND created>=?"
+    today = (account, limits.since)
+    if limits.tasks is not None:
+        _within("tasks", limits.tasks, _number(db, f"{made} AND owner=?", *today, owner), 0)
+    if limits.neighbours_tasks is not None and address:
+        near = _number(db, f"{made} AND address=?", *today, address)
+        _within("neighbours_tasks", limits.neighbours_tasks, near, 0)
     if limits.pictures is not None:
         _within("pictures", limits.pictures, spent(owner=owner).pictures, pictures)
     if limits.neighbours is not None and address:
@@ -115,4 +129,8 @@ def _within(limit: Limit, most: float | None, now: float, new: float) -> None:
 
 def _count(db: sqlite3.Connection, states: list[State], where: str, *values: Any) -> int:
     sql = f"SELECT count(*) FROM task WHERE deleted=0 AND state IN ({marks(states)}) {where}"
-    return int(db.execute(sql, (*states, *values)).fetchone()[0])
+    return _number(db, sql, *states, *values)
+
+
+def _number(db: sqlite3.Connection, sql: str, *values: Any) -> int:
+    return int(db.execute(sql, values).fetchone()[0])

@@ -7,6 +7,7 @@ from .clock import Clock
 from .desk import whatever_happens
 from .keys import KEPT_HOURS
 from .records import Records
+from .shelf import OPERATOR
 from .studio import NO_OWNER, Studio
 from .submission import Problems, problems_of
 
@@ -14,6 +15,7 @@ __all__ = [
     "CALLBACK_PATH",
     "KEPT_HOURS",
     "NO_OWNER",
+    "OPERATOR",
     "TOO_MANY_AT_ONCE",
     "Account",
     "Accounts",

@@ -14,6 +14,7 @@ from ..text import Text
 Payer = Literal["operator", "visitor", "nobody"]  # whose key a task goes to; the demo's is nobody's
 
 NEIGHBOURS = 5  # times what one visitor may have, for all who come from one address
+ATTEMPTS = 5  # tasks for each picture that one visitor may have: what fails is not counted there
 
 NONE_LEFT = Text(
     "Your {limit} pictures of today are used up. Add your own key under Settings, or come back "
@@ -45,6 +46,15 @@ UNPRICED = Text(
     "another model, or add your own key under Settings.",
     "此模型的价格未知，无法计入今天的预算。请选择其他模型，或在“设置”中添加您自己的密钥。",
 )
+TOO_MANY_TASKS = Text(
+    "You have made {limit} tasks today, whatever became of them: no more are taken. Come back "
+    "tomorrow.",
+    "您今天已提交 {limit} 个任务（无论结果如何），不再接受新任务，请明天再来。",
+)
+NEIGHBOURS_TASKS = Text(
+    "From your network no more tasks are taken today. Come back tomorrow.",
+    "您所在网络今天的任务数已达上限，请明天再来。",
+)
 TOO_MANY_OPEN = Text(
     "You have {limit} tasks under way. Wait until one is finished.",
     "您已有 {limit} 个任务正在进行，请等待其中一个完成。",
@@ -57,6 +67,12 @@ STILL_COUNTING = Text(
     "What was spent today is still being counted. Try again in a moment, or add your own key under "
     "Settings.",
     "正在统计今天已花费的金额。请稍后再试，或在“设置”中添加您自己的密钥。",
+)
+NEVER_COUNTED = Text(
+    "What was spent today cannot be known here: this studio forgets it at a restart, and the API "
+    "gives no list of its tasks. Add your own key under Settings.",
+    "无法得知今天已花费的金额：本站重启后会丢失记录，而该 API 不提供任务列表。"
+    "请在“设置”中添加您自己的密钥。",
 )
 TOO_MANY_AT_ONCE = Text(
     "At most {limit} in one task with this studio's key.",
@@ -76,13 +92,14 @@ class Left:
 class Allowance:
     """None is no limit. Of the operator's key, per day: `pictures` for each owner, `money` in all,
     in the price's currency; and `per_task` pictures in one task. Of the demo, which fills the disk:
-    `drawn` pictures for each owner. Of everybody, whoever pays: `open` tasks of one owner at a
-    time, `waiting` ones in all. `secret` hides addresses."""
+    `drawn` pictures for each owner. Of everybody, whoever pays: `tasks` of one owner in a day,
+    `open` ones at a time, `waiting` ones in all. `secret` hides addresses."""
 
     pictures: int | None = None
     drawn: int | None = None
     money: float | None = None
     per_task: int | None = None
+    tasks: int | None = None
     open: int | None = None
     waiting: int | None = None
     secret: bytes = b""
@@ -90,15 +107,23 @@ class Allowance:
     def limits(self, payer: Payer, *, dearest: float = 0.0) -> Limits:
         """`dearest` is what a picture may cost at most, as far as that is known."""
         pictures = {"operator": self.pictures, "nobody": self.drawn}.get(payer)
+        tasks = self.tasks
+        if tasks is not None and pictures is not None:
+            tasks = min(tasks, ATTEMPTS * pictures)
         return Limits(
             since=midnight(),
+            tasks=tasks,
+            neighbours_tasks=self._of_neighbours(tasks),
             pictures=pictures,
-            neighbours=NEIGHBOURS * pictures if pictures is not None and self.secret else None,
+            neighbours=self._of_neighbours(pictures),
             money=self.money if payer == "operator" else None,
             unknown=dearest,
             open=self.open,
             waiting=self.waiting,
         )
+
+    def _of_neighbours(self, of_one: int | None) -> int | None:
+        return None if of_one is None or not self.secret else NEIGHBOURS * of_one
 
     def address(self, caller: str) -> str:
         """What is written down of where somebody comes from: nobody can tell where that is."""
@@ -114,6 +139,10 @@ class Allowance:
     def problem(self, over: OverLimit, limits: Limits, *, only_one: bool = False) -> Text:
         """Why something was not taken; `only_one` picture, so that no fewer can be asked for."""
         match over.limit:
+            case "tasks":
+                return TOO_MANY_TASKS.fill(limit=limits.tasks)
+            case "neighbours_tasks":
+                return NEIGHBOURS_TASKS
             case "pictures":
                 text = FEW_LEFT if over.left else NONE_LEFT
                 return text.fill(left=int(over.left or 0), limit=limits.pictures)

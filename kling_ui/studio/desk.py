@@ -32,6 +32,7 @@ class Shared(Protocol):
     clock: Clock
     keeper: Keeper
     callbacks: Callbacks | None
+    elsewhere: str  # the mark of an owner whose tasks are at home on another machine
 
     async def no_trace(self, task: Task) -> Task | None: ...
 
@@ -43,7 +44,7 @@ class Desk:
     def __init__(self, shared: Shared, account: Account, *, mark: str = "") -> None:
         records, clock = shared.records, shared.clock
         self.account, self._marks, self._keeper = account, [mark], shared.keeper
-        self._records, self._clock = records, clock
+        self._records, self._clock, self._elsewhere = records, clock, shared.elsewhere
         self._sweeping = asyncio.Lock()  # many owners of one key ask Kling one after another
         self.gateway = Gateway(records, account.base_url, clock)
         self.reading = Reading(account.client, records, self.gateway, clock)
@@ -118,6 +119,7 @@ class Desk:
                 self._clock,
                 found=self.take,
                 mark=mark,
+                but=self._elsewhere,
             )
         self._records.wake_all()  # whoever they belong to may look at the page now
 

@@ -100,7 +100,8 @@ class Reading:
         try:
             return await self._client.list(page=number, size=size)
         except (NotFound, BadRequest):
-            await self.gateway.learn("listing", False)
+            if number == 1:
+                await self.gateway.learn("listing", False)
             return []
 
     async def adopt(self, task: Task, found: Answer) -> Task | None:

@@ -15,6 +15,8 @@ from .allowance import midnight
 from .records import Records
 from .sweep import mark_of
 
+OPERATOR = "operator"  # who owns everything, where there is one owner only
+
 
 @dataclass(frozen=True, slots=True)
 class Story:

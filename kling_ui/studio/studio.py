@@ -21,7 +21,7 @@ from ..settings import GLOBAL_URL, Secret
 from ..task import State, Task
 from ..text import Text
 from .accounts import Account, Accounts, Loan
-from .allowance import STILL_COUNTING, Allowance, Left, Payer, midnight
+from .allowance import NEVER_COUNTED, STILL_COUNTING, Allowance, Left, Payer, midnight
 from .body import body_of
 from .callbacks import Callbacks, Hint
 from .clock import Clock
@@ -29,7 +29,7 @@ from .connection import Connection
 from .desk import whatever_happens
 from .housekeeping import make_room
 from .keys import Keys
-from .shelf import Shelf
+from .shelf import OPERATOR, Shelf
 from .submission import Press, Problems, problems_of
 from .sweep import SWEPT, mark_of
 from .worker import Worker
@@ -38,6 +38,10 @@ NO_OWNER = Text(
     "This browser sends no cookie, so pictures could not be given back to it. "
     "Allow cookies, or open the page in a tab of its own.",
     "浏览器没有发送 Cookie，生成的图片将无法归还给您。请允许 Cookie，或在独立标签页中打开本页面。",
+)
+MADE_AND_DELETED = Text(
+    "This press made a task that was deleted since. Press again for a new one.",
+    "此次点击生成的任务之后已被删除。如需重新生成，请再点一次。",
 )
 ID_USED = Text(
     "This id was already used for another task; choose a new one.",
@@ -72,7 +76,9 @@ NOT_YOURS = Text(
     "只有使用您自己的密钥才能导入任务。请在“设置”中添加密钥。",
 )
 
-ACCOUNTS_OWN = ("element_list", "callback_url")
+# what names or uses something of the account, where nobody may name what is another's: an id of
+# one's own would also hide from a machine that lost its disk what was spent
+ACCOUNTS_OWN = ("element_list", "callback_url", "external_task_id")
 OWN_KEY_ONLY = Text(
     "This works with a key of your own only. Add it under Settings, or leave this empty.",
     "此项仅支持使用您自己的密钥。请在“设置”中添加密钥，或将其留空。",
@@ -86,8 +92,9 @@ class Studio(Shelf):
     """Everything the pages and scripts may do. `accounts` are the operator's that can be reached,
     by name; `account` is the one new tasks belong to, unless somebody brings a key: `connect` makes
     an account of it. `blocked` says why nothing may be sent with the operator's. `allowance` is
-    what others may spend of that; `shared`: many do, and the demo's oldest pictures make room for
-    new ones. `alive` is touched while it works. `callbacks`, where Kling can
+    what others may spend of that; `shared`: many do, each with a history of their own, and the
+    demo's oldest pictures make room for new ones. `forgets`: the disk is empty after a restart.
+    `alive` is touched while it works. `callbacks`, where Kling can
     reach us. `resubmit`: what Kling has no trace of is sent once more by itself."""
 
     def __init__(
@@ -105,11 +112,13 @@ class Studio(Shelf):
         connect: Callable[[Secret], Account] | None = None,
         allowance: Allowance | None = None,
         shared: bool = False,
+        forgets: bool = False,
         clock: Clock | None = None,
     ) -> None:
         super().__init__(history, folder, Accounts(accounts, usual=account))
         self.callbacks, self.prices = callbacks, prices or Prices()
         self._blocked, self._allowance, self._shared = blocked, allowance or Allowance(), shared
+        self._forgets = forgets
         self.closing = asyncio.Event()
         self._clock = clock or Clock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -122,6 +131,7 @@ class Studio(Shelf):
             alive=alive,
             callbacks=callbacks,
             resubmit=resubmit,
+            elsewhere=mark_of(OPERATOR) if shared else "",
         )
         self.keys = Keys(self.accounts, self._worker, self.records, self._clock, connect=connect)
 
@@ -230,14 +240,19 @@ class Studio(Shelf):
 
     async def _uncounted(self, owner: str) -> Problems:
         """Where the disk forgets, what was spent today is known when Kling's list was read. Only a
-        budget waits for that as long as it takes: not every gateway has a list."""
+        budget waits for that as long as it takes, for ever where there is no list."""
         limited = (self._allowance.money, self._allowance.pictures) != (None, None)
         if not limited or self._payer(owner) != "operator":
             return {}
         await self._claim(owner)  # what was found of theirs counts
-        learned = await self.records.read(self.history.learned, self.accounts.usual.name)
+        usual, learned = self.accounts.usual, self.history.learned
+        if self._forgets and self._allowance.money is not None:
+            listing = (await self.records.read(learned, usual.base_url)).get("listing")
+            if listing and not listing.value:
+                return {"": NEVER_COUNTED}
+        swept = SWEPT in await self.records.read(learned, usual.name)
         patient = self._allowance.money is not None or self._clock.now() < self._began + COUNTING
-        return {"": STILL_COUNTING} if SWEPT not in learned and patient else {}
+        return {"": STILL_COUNTING} if patient and not swept else {}
 
     def _payer(self, owner: str) -> Payer:
         if self.accounts.loan(owner):
@@ -256,7 +271,9 @@ class Studio(Shelf):
 
     async def _add(self, new: Sequence[NewTask], limits: Limits) -> Task | Problems:
         try:
-            return await asyncio.shield(self._commit(new, limits))  # also when the caller goes away
+            task = await asyncio.shield(self._commit(new, limits))  # also when the caller goes away
+            there = await self.task(task.id, owner=task.owner)
+            return task if there else {"": MADE_AND_DELETED}
         except OverLimit as over:
             only_one = len(new) == 1 and new[0].request.get("n", 1) == 1
             return {"": self._allowance.problem(over, limits, only_one=only_one)}

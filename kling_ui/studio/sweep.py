@@ -24,18 +24,18 @@ SWEPT = "swept"  # the name under which an account remembers that this was done
 PAGE, MOST_PAGES = 500, 20
 A_MONTH = 30 * 24 * 3600.0  # Kling clears its results after that
 
-ANYBODY = "[0-9a-f]{8}"
+ANYBODY = "[0-9a-f]{32}"
 OURS = re.compile(rf"kui1-({ANYBODY})-[0-9a-f]{{32}}")
 
 
 def external_id(owner: str) -> str:
     """Ours, findable in the account's list by a machine that lost its disk, and telling nobody
-    who the owner is."""
+    who the owner is: 128 bits, so that nobody finds another owner of the same mark."""
     return f"kui1-{mark_of(owner)}-{secrets.token_hex(16)}"
 
 
 def mark_of(owner: str) -> str:
-    return hashlib.sha256(owner.encode()).hexdigest()[:8]
+    return hashlib.sha256(owner.encode()).hexdigest()[:32]
 
 
 async def sweep(
@@ -46,14 +46,16 @@ async def sweep(
     *,
     found: Callable[[Task], None],
     mark: str = "",
+    but: str = "",
 ) -> None:
     """Once in the life of a history; again and again until the list was read. `found` is called
-    with every task adopted. Whose they are is known by their mark only, until that owner comes;
-    `mark`: only that owner's are wanted."""
+    with every task adopted. Whose they are is known by their mark only, until that owner comes.
+    `mark`: only that owner's are wanted; `but`: not that one's."""
     attempt, name = 0, f"{SWEPT} {mark}".strip()
     while name not in await records.read(records.history.learned, account.name):
         try:
-            for answer in await _marked(reading, clock, mark or ANYBODY):
+            wanted = mark or (f"(?!{but})" if but else "") + ANYBODY
+            for answer in await _marked(reading, clock, wanted):
                 await _adopt(account, reading, records, answer, found, now=clock.wall())
             await records.read(records.history.learn, account.name, name, True)
         except (KlingError, DiskTrouble) as error:
@@ -110,5 +112,5 @@ async def _adopt(
 
 
 def what_is_known(answer: Answer) -> dict[str, Any]:
-    """What is still known of what was asked: Kling repeats no prompt."""
+    """What is still known of what was asked: Kling repeats neither prompt nor model."""
     return {"prompt": "", "n": max(1, len(answer.pictures))}

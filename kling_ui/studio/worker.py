@@ -32,7 +32,8 @@ HEARTBEAT = 60.0  # seconds
 
 class Worker:
     """A desk for each account. `alive` is touched while it works. `resubmit`: a task that Kling has
-    no trace of is sent once more by itself."""
+    no trace of is sent once more by itself. Of tasks that are found at Kling those that bear the
+    mark `elsewhere` are not taken over."""
 
     def __init__(
         self,
@@ -44,10 +45,11 @@ class Worker:
         alive: Path,
         callbacks: Callbacks | None,
         resubmit: bool,
+        elsewhere: str = "",
     ) -> None:
         self.records, self.folder, self.clock = records, folder, clock
         self.keeper, self.callbacks = Keeper(records, folder, clock), callbacks
-        self._alive, self._resubmit = alive, resubmit
+        self._alive, self._resubmit, self.elsewhere = alive, resubmit, elsewhere
         self._closing: dict[str, Desk] = {}
         self._desks = {name: Desk(self, account) for name, account in accounts.items()}
 

@@ -16,10 +16,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..studio import OPERATOR
 from .incoming import incoming
 
 COOKIE = "kling_owner"
-OPERATOR = "operator"
 NOBODY = ""  # owns nothing: a caller that has not been given its cookie yet
 _MINTED_ON = {"/", "/config", "/config/"}
 CALLER = "kling_caller"  # what the guard writes down
