@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from ..conftest import QUICK
 from ..program import Program
-from ..security.conftest import running
+from ..security.conftest import ANN, running
 from ..security.test_login import LAN, PASSWORD
+from ..security.wire import paid
+from .test_space import GONE, bring, pill
 
 pytestmark = pytest.mark.browser
 
@@ -85,3 +90,29 @@ def test_a_tab_that_was_logged_out_elsewhere_asks_to_log_in(lan: Program, visit:
     expect(page.locator("input[type=password]")).to_be_visible(timeout=20_000)
     give(page, PASSWORD)
     expect(page.locator("#field-prompt textarea")).to_have_value("typed before", timeout=30_000)
+
+
+def test_who_brought_a_key_for_all_is_told_that_it_is_gone_and_nobody_else(
+    tmp_path: Path, visit: Visit
+) -> None:
+    def come(page: Page, pays: str) -> None:
+        give(page, PASSWORD)
+        expect(pill(page)).to_contain_text(pays, timeout=30_000)
+
+    with (
+        paid(seconds=QUICK, keys=frozenset({ANN})) as bank,
+        running(tmp_path, **LAN, KLING_BASE_URL=bank.base_url) as program,
+    ):
+        pages = [visit(program.url, until="input[type=password]", refused={401}) for _ in "ab"]
+        mine, other = pages
+        come(mine, "Demo")
+        bring(mine, ANN)
+        expect(pill(mine)).to_contain_text("A user's key", timeout=30_000)
+        come(other, "A user's key")
+        program.stop(signal.SIGTERM)
+        program.start()
+        for page in pages:
+            page.goto(program.url)
+            come(page, "Demo")
+        expect(mine.locator("#banner")).to_contain_text(GONE["en-US"])
+        expect(other.locator("#banner")).not_to_contain_text(GONE["en-US"])
