@@ -199,7 +199,7 @@ async def test_an_upload_that_many_ask_about_at_once_is_cleaned_once(
     path.write_bytes(photo())
     receive, cleaned = quiet.folder.receive, []
 
-    async def receiving(source: Any) -> Any:
+    async def receiving(source: Any, **_: Any) -> Any:
         cleaned.append(source)
         return await receive(source)
 

@@ -14,6 +14,7 @@ import struct
 import subprocess
 import sys
 import time
+import tracemalloc
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -23,7 +24,7 @@ import anyio
 import certifi
 import httpx
 import pytest
-from PIL import Image, ImageCms, PngImagePlugin
+from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
 from kling_ui.errors import KlingError
 from kling_ui.pictures import (
@@ -221,6 +222,63 @@ def swapped_profile() -> bytes:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     swap = profile.replace(b"rXYZ", b"?XYZ", 1).replace(b"bXYZ", b"rXYZ", 1)
     return swap.replace(b"?XYZ", b"bXYZ", 1)
+
+
+def crowded_exif(tags: int, size: int) -> bytes:
+    """Every one of its tags names the same bytes."""
+    at = 8 + 2 + 12 * tags + 4
+    entries = b"".join(struct.pack("<HHII", 1000 + k, 7, size, at) for k in range(tags))
+    return b"II*\0" + struct.pack("<IH", 8, tags) + entries + bytes(4 + size)
+
+
+def test_values_that_an_exif_names_again_and_again_are_not_copied() -> None:
+    whole = picture()
+    bomb = whole[:33] + chunk(b"eXIf", crowded_exif(2000, 100_000)) + whole[33:]
+    tracemalloc.start()
+    try:
+        assert isinstance(clean_reference(bomb), Reference)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 20_000_000
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+@pytest.mark.parametrize("format", ["PNG", "JPEG"])
+def test_every_orientation_is_read_as_pillow_reads_it(turn: int, format: str) -> None:
+    image = Image.new("RGB", (400, 320), "white")
+    image.paste("red", (0, 0, 100, 80))
+    data = saved(image, format, exif=exif(turn))
+    with Image.open(io.BytesIO(data)) as known:
+        upright = ImageOps.exif_transpose(known).convert("RGB")
+    mine = opened(clean_reference(data))
+    assert mine.size == upright.size
+    assert mine.tobytes() == upright.tobytes()
+
+
+def many_parts(kind: str, number: int) -> bytes:
+    """A picture with so many empty parts that no program writes, or scans of a JPEG."""
+    whole = picture()
+    if kind == "chunks":
+        return whole[:33] + chunk(b"prVt", b"") * number + whole[33:]
+    if kind == "data":
+        return whole[:33] + chunk(b"IDAT", b"") * number + whole[33:]
+    jpeg = saved(Image.new("RGB", (320, 320)), "JPEG", progressive=True)
+    if kind == "segments":
+        return jpeg[:2] + b"\xff\xe1\0\x08Exif\0\0" * number + jpeg[2:]
+    return jpeg[:-2] + b"\xff\xda\0\x08\x01\x01\0\0\x3f\0" * number + jpeg[-2:]
+
+
+@pytest.mark.parametrize(
+    ("kind", "number"),
+    [("chunks", 1001), ("data", 50_001), ("segments", 1001), ("scans", 201)],
+)
+def test_a_picture_of_too_many_parts_is_refused_before_they_are_read(
+    kind: str, number: int
+) -> None:
+    assert "far more parts" in refusal(many_parts(kind, number))
+    assert pixels.count(many_parts(kind, number)) == 0
+    assert isinstance(clean_reference(many_parts("chunks", 900)), Reference)
 
 
 def test_orientation_is_applied_before_the_shape_is_checked() -> None:

@@ -2,14 +2,16 @@
 
 from .download import Downloader, Fetched, NotFetched
 from .folder import BUSY, Kept, PictureFolder
-from .inscription import inscribed
+from .inscription import HEAD, Inscription, inscribed, inscription
 from .memory import give_back_memory
 from .reference import Reference, clean_reference
 
 __all__ = [
     "BUSY",
+    "HEAD",
     "Downloader",
     "Fetched",
+    "Inscription",
     "Kept",
     "NotFetched",
     "PictureFolder",
@@ -17,4 +19,5 @@ __all__ = [
     "clean_reference",
     "give_back_memory",
     "inscribed",
+    "inscription",
 ]

@@ -12,6 +12,7 @@ import re
 import shutil
 import threading
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +38,7 @@ _REFERENCE = re.compile(r"[0-9a-f]{64}\.(png|jpg)")
 
 
 A_DAY = 24 * 3600.0  # seconds
-MOST_RECEIVED = 20  # pictures of people's that are worked on, or wait for it
+MOST_RECEIVED, EACH = 20, 4  # pictures that are worked on, or wait for it: of all, of one person
 LEAST_FREE = 300_000_000  # bytes on the disk, below which no reference is kept
 BUSY = Text(
     "Too many pictures are being read at the moment. Try again in a few seconds.",
@@ -72,7 +73,8 @@ class PictureFolder:
         self._renditions = _private(root / "renditions")
         self._references = _private(root / "references")
         self._turns, self._spare = asyncio.Semaphore(2), asyncio.Semaphore(1)
-        self._heavy, self._receiving, self._received = asyncio.Lock(), asyncio.Lock(), 0
+        self._heavy, self._receiving = asyncio.Lock(), asyncio.Lock()
+        self._received = Counter[str]()  # by whose they are
         self._arriving, self._calm = 0, asyncio.Event()  # pictures on their way to the disk
         self._calm.set()
         self._at_hand: dict[str, Image.Image] = {}  # id of a picture without renditions → pixels
@@ -191,17 +193,18 @@ class PictureFolder:
                 await asyncio.to_thread(path.unlink, missing_ok=True)
         self._at_hand.pop(original.stem, None)
 
-    async def receive(self, source: bytes | Path) -> Reference | Text:
+    async def receive(self, source: bytes | Path, *, whose: str = "") -> Reference | Text:
         """`clean_reference` off the event loop, one after another: results are not kept waiting by
-        what people upload. Says so where too many wait already."""
-        if self._received >= MOST_RECEIVED:
+        what people upload. Says so where too many wait already, of all or of somebody's."""
+        if self._received.total() >= MOST_RECEIVED or (whose and self._received[whose] >= EACH):
             return BUSY
-        self._received += 1
+        self._received[whose] += 1
         try:
             async with self._receiving, self._turn(source):
                 return await asyncio.to_thread(clean_reference, source)
         finally:
-            self._received -= 1
+            self._received[whose] -= 1
+            self._received += Counter()  # without who has none any more
 
     def keep_reference(self, reference: Reference) -> str:
         """Its name, by which `reference` finds it again. Equal pictures are stored once. Raises

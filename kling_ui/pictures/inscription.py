@@ -12,6 +12,7 @@ import json
 import struct
 import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -24,59 +25,79 @@ _HAS_ALPHA, _HAS_XMP = 0x10, 0x04  # flags of a WebP's header
 _LARGEST_SEGMENT = 65_000  # bytes that a JPEG's segment holds
 
 
-def inscribed(data: bytes, *, request: Mapping[str, Any], task_id: str) -> bytes:
-    """`data` with the settings inside; as it is where its kind is none of the three, or where
-    there is no room for them."""
+HEAD = 64  # bytes of a file that tell where the settings go
+
+
+@dataclass(frozen=True, slots=True)
+class Inscription:
+    """What stands in an inscribed copy before and after the file's bytes, of which the first
+    `skip` are left out."""
+
+    start: bytes = b""
+    skip: int = 0
+    end: bytes = b""
+
+
+def inscription(head: bytes, size: int, *, request: Mapping[str, Any], task_id: str) -> Inscription:
+    """For a file of `size` bytes that begins with `head`, of at least `HEAD` bytes where it has so
+    many; nothing where its kind is none of the three, or where there is no room."""
     prompt = str(request.get("prompt", ""))
     settings = _packed({"app": f"{NAME} {VERSION}", "task_id": task_id, "request": dict(request)})
-    if data.startswith(_PNG):
-        return _into_png(data, prompt, settings)
-    if data.startswith(_JPEG):
-        return _into_jpeg(data, _xmp(prompt, settings))
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return _into_webp(data, _xmp(prompt, settings))
-    return data
+    if head.startswith(_PNG):
+        return _in_png(head, prompt, settings)
+    if head.startswith(_JPEG):
+        return _in_jpeg(head, _xmp(prompt, settings))
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return _in_webp(head, size, _xmp(prompt, settings))
+    return Inscription()
+
+
+def inscribed(data: bytes, *, request: Mapping[str, Any], task_id: str) -> bytes:
+    """`data` with the settings inside."""
+    one = inscription(data[:HEAD], len(data), request=request, task_id=task_id)
+    return one.start + data[one.skip :] + one.end
 
 
 def _packed(facts: Mapping[str, Any]) -> str:
     return MARK + base64.b64encode(json.dumps(facts).encode()).decode() + END
 
 
-def _into_png(data: bytes, prompt: str, settings: str) -> bytes:
+def _in_png(head: bytes, prompt: str, settings: str) -> Inscription:
     """After the header, which is always the first chunk and 25 bytes long."""
     at = len(_PNG) + 25
     texts = (("Description", prompt), ("Software", f"{NAME} {VERSION}"), ("Comment", settings))
     chunks = (_png_chunk(b"iTXt", f"{key}\0\0\0\0\0{text}".encode()) for key, text in texts if text)
-    return data[:at] + b"".join(chunks) + data[at:]
+    return Inscription(head[:at] + b"".join(chunks), at)
 
 
 def _png_chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
-def _into_jpeg(data: bytes, xmp: bytes) -> bytes:
+def _in_jpeg(head: bytes, xmp: bytes) -> Inscription:
     body = _XMP_IN_JPEG + xmp
     if len(body) > _LARGEST_SEGMENT:
-        return data
-    return data[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + data[2:]
+        return Inscription()
+    return Inscription(head[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body, 2)
 
 
-def _into_webp(data: bytes, xmp: bytes) -> bytes:
+def _in_webp(head: bytes, size: int, xmp: bytes) -> Inscription:
     """An extended file, which a simple one becomes by a header that repeats its size."""
-    chunks = data[12:]
+    skip, chunks = 12, head[12:]
     if chunks[:4] == b"VP8X":
         header = bytearray(chunks[:18])
         header[8] |= _HAS_XMP
-        chunks = bytes(header) + chunks[18:]
-    elif size := _webp_size(chunks):
-        width, height, alpha = size
+        skip += len(header)
+    elif known := _webp_size(chunks):
+        width, height, alpha = known
         flags = _HAS_XMP | (_HAS_ALPHA if alpha else 0)
         sides = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
-        chunks = b"VP8X" + struct.pack("<II", 10, flags) + sides + chunks
+        header = bytearray(b"VP8X" + struct.pack("<II", 10, flags) + sides)
     else:
-        return data
-    chunks += b"XMP " + struct.pack("<I", len(xmp)) + xmp + b"\0" * (len(xmp) % 2)
-    return b"RIFF" + struct.pack("<I", len(chunks) + 4) + b"WEBP" + chunks
+        return Inscription()
+    end = b"XMP " + struct.pack("<I", len(xmp)) + xmp + b"\0" * (len(xmp) % 2)
+    whole = len(header) + size - skip + len(end)
+    return Inscription(b"RIFF" + struct.pack("<I", whole + 4) + b"WEBP" + header, skip, end)
 
 
 def _webp_size(chunks: bytes) -> tuple[int, int, bool] | None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import io
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from ..text import Text
+from .parts import TooManyParts, check_parts
 
 BROKEN = Text(
     "The picture is damaged or cut short and cannot be read. Save it again or choose another.",
@@ -23,6 +25,10 @@ BROKEN = Text(
 ANIMATED = Text(
     "This PNG is an animation of {frames} frames. Save one frame as a picture.",
     "这个 PNG 是含 {frames} 帧的动画，请将其中一帧另存为图片。",
+)
+MANY_PARTS = Text(
+    "The file is made of far more parts than a picture needs. Save it again or choose another.",
+    "文件的数据块数量远超正常图片。请重新保存，或换一张图片。",
 )
 MANY_PIXELS = Text(
     "The picture has {width} × {height} pixels, {megapixels} million; "
@@ -39,12 +45,29 @@ class Unusable(Exception):
         self.why = why
 
 
+class _WithoutExif:
+    """Pillow would copy every value that a picture's EXIF names, and thousands of names may stand
+    for the same megabyte. `_orientation` reads the one that is wanted."""
+
+    def getexif(self) -> Image.Exif:
+        return Image.Exif()
+
+
+class _Png(_WithoutExif, PngImageFile): ...
+
+
+class _Jpeg(_WithoutExif, JpegImageFile): ...
+
+
+class _WebP(_WithoutExif, WebPImageFile): ...
+
+
 # Opened by class and not by Image.open: no other format is ever tried, and the pixel limit is
 # ours alone instead of a process-wide one that speaks in warnings.
 _READERS: dict[str, Callable[[IO[bytes]], ImageFile]] = {
-    "PNG": PngImageFile,
-    "JPEG": JpegImageFile,
-    "WebP": WebPImageFile,
+    "PNG": _Png,
+    "JPEG": _Jpeg,
+    "WebP": _WebP,
 }
 _HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
@@ -76,7 +99,7 @@ def count(source: bytes | Path) -> int:
     """How many pixels a file says it has; 0 where it is no picture."""
     with contextlib.suppress(Exception), _opened(source) as file:
         kind = kind_of(file.read(4096))
-        file.seek(0)
+        check_parts(file, kind)
         width, height = _READERS[kind](file).size
         return width * height
     return 0
@@ -91,12 +114,15 @@ def decode(file: IO[bytes], kind: str, *, most: int, still: bool = False) -> Ima
     profile in ``info``. More than `most` pixels are refused from the header, before any is
     decoded; with `still` so is an animated PNG. Raises `Unusable`."""
     try:
+        check_parts(file, kind)
         image = _READERS[kind](file)
         _check(image, most=most, still=still)
         image.load()
         return _plain(_upright(image))
     except Unusable:
         raise
+    except TooManyParts as error:
+        raise Unusable(MANY_PARTS) from error
     except Exception as error:  # a broken file trips Pillow into nearly any exception
         raise Unusable(BROKEN) from error
 
@@ -117,9 +143,40 @@ def _check(image: ImageFile, *, most: int, still: bool) -> None:
 
 def _upright(image: Image.Image) -> Image.Image:
     """As its EXIF orientation asks; unreadable EXIF asks for nothing."""
-    with contextlib.suppress(Exception):
-        ImageOps.exif_transpose(image, in_place=True)
-    return image
+    turn = _TURNS.get(_orientation(image.info.pop("exif", b"")))
+    if turn is None:
+        return image
+    turned = image.transpose(turn)
+    turned.info |= image.info
+    return turned
+
+
+# by EXIF 2.32, tag 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def _orientation(exif: bytes) -> int:
+    """The tag of that name in the first directory; 0 where there is none."""
+    tiff = exif[:65536].removeprefix(b"Exif\0\0")
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
+    if order is None:
+        return 0
+    with contextlib.suppress(struct.error):
+        (start,) = struct.unpack_from(f"{order}I", tiff, 4)
+        (entries,) = struct.unpack_from(f"{order}H", tiff, start)
+        for k in range(min(entries, 200)):
+            tag, kind, number, value = struct.unpack_from(f"{order}HHIH", tiff, start + 2 + 12 * k)
+            if (tag, kind, number) == (0x0112, 3, 1):
+                return int(value)
+    return 0
 
 
 def _plain(image: Image.Image) -> Image.Image:

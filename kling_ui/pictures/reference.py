@@ -21,6 +21,7 @@ MOST_BASE64 = 10_000_000  # Kling says 10 MB and not of what; this is safe eithe
 MOST_BYTES = 20_000_000  # ours
 MOST_PIXELS = 30_000_000  # ours: with more, reading it would take over 300 MB
 LONGEST_SIDE = 4096  # ours
+LARGE_PHOTO = 6_000_000  # pixels; as a PNG it takes seconds, and more bytes than are sent
 _QUALITIES = (95, 90, 85, 78)
 
 EMPTY = Text("The file is empty. Choose another picture.", "文件是空的，请换一张图片。")
@@ -83,7 +84,7 @@ def clean_reference(source: bytes | Path) -> Reference | Text:
         image = pixels.on_white(pixels.decode(io.BytesIO(data), kind, most=MOST_PIXELS, still=True))
     except pixels.Unusable as unusable:
         return unusable.why
-    return _misfit(*image.size) or _encoded(image)
+    return _misfit(*image.size) or _encoded(image, photo=kind == "JPEG")
 
 
 def _read(source: bytes | Path) -> bytes | Text:
@@ -120,13 +121,15 @@ def _ratio(width: int, height: int) -> str:
     return f"{stretch}:1" if width > height else f"1:{stretch}"
 
 
-def _encoded(image: Image.Image) -> Reference:
-    """PNG if that is small enough, else the best JPEG, else the best JPEG of a smaller picture.
-    Ends before a side falls below 300: such a picture of any content is small enough."""
+def _encoded(image: Image.Image, *, photo: bool) -> Reference:
+    """PNG if that is small enough, which a large `photo` never is, else the best JPEG, else the
+    best JPEG of a smaller picture. Ends before a side falls below 300: such a picture of any
+    content is small enough."""
     clean = pixels.bare(pixels.srgb(pixels.shrink(image, LONGEST_SIDE)))
-    data = _saved(clean, "PNG")
-    if _sendable(data):
-        return Reference(data, "image/png", *clean.size)
+    if not photo or clean.width * clean.height <= LARGE_PHOTO:
+        data = _saved(clean, "PNG")
+        if _sendable(data):
+            return Reference(data, "image/png", *clean.size)
     while True:
         for quality in _QUALITIES:
             data = _saved(clean, "JPEG", quality=quality, subsampling=0)

@@ -174,7 +174,7 @@ class Composer:
     ) -> Task | Problems:
         if not owner:
             return {"": NO_OWNER}
-        draft, problems = await self._read(values)
+        draft, problems = await self._read(values, caller)
         grid = compared(draft, values)
         if found := _all_problems(draft, problems, grid, values):
             return found
@@ -190,7 +190,7 @@ class Composer:
         shown, turn = _wished(wish)
         if not owner:
             return _reported({"": NO_OWNER}, lang) | {"judged": turn}
-        draft, problems = await self._read(values)
+        draft, problems = await self._read(values, caller_of(request))
         grid = compared(draft, values)
         report = _reported(_all_problems(draft, problems, grid, values), lang) | {"judged": turn}
         if shown:
@@ -218,15 +218,17 @@ class Composer:
         instead = secrets.token_hex(16)
         return {"path": str(path), "instead": instead}, replace(asked, image=instead)
 
-    async def _read(self, values: dict[str, Any]) -> tuple[ImageRequest, Problems]:
-        draft, problems = await self.uploads.draft(values)
+    async def _read(self, values: dict[str, Any], caller: str) -> tuple[ImageRequest, Problems]:
+        draft, problems = await self.uploads.draft(values, whose=self.studio.address(caller))
         ticked = _chosen(values.get("compare_models"))
         if is_blank(values.get("model_name")) and not ticked:  # the default was not chosen
             problems["model_name"] = MODEL_REQUIRED
         return draft, problems
 
     async def check_upload(self, image: Any, request: gr.Request) -> dict[str, Any]:
-        found = await self.uploads.image(image) if owner_of(request) else NO_OWNER
+        whose = self.studio.address(caller_of(request))
+        known = owner_of(request)
+        found = await self.uploads.image(image, whose=whose) if known else NO_OWNER
         problems = {"image": found} if isinstance(found, Text) else {}
         return _reported(problems, language(request)) | {"only": "image"}
 

@@ -59,8 +59,8 @@ class Endpoints:
     async def submit(self, values: dict[str, Any], request: gr.Request) -> str:
         """One new task; its id."""
         owner = self._owner(request)
-        draft, problems = await self.uploads.draft(values)
         caller = caller_of(request)
+        draft, problems = await self.uploads.draft(values, whose=self.studio.address(caller))
         outcome = problems or await self.studio.submit(draft, owner=owner, caller=caller)
         if not isinstance(outcome, Task):
             raise refuse(named(outcome), request)

@@ -37,6 +37,7 @@ COMPARED = {
     "compare_ratios": Text("Shapes", "画幅"),
 }
 REMEMBERED = 256  # cleaned uploads whose paths are known
+LONGEST_PATH = 4096  # characters; every part of a path is looked at, with all before it
 ADDRESS = ("http://", "https://")
 NO_ROOM = Text(
     "The disk is full: the picture could not be kept. Try again later.",
@@ -144,12 +145,15 @@ class Uploads:
         self._seen: OrderedDict[Path, str | Text] = OrderedDict()
         self._busy: WeakValueDictionary[Path, asyncio.Lock] = WeakValueDictionary()
 
-    async def draft(self, values: Mapping[str, Any]) -> tuple[ImageRequest, Problems]:
+    async def draft(
+        self, values: Mapping[str, Any], *, whose: str = ""
+    ) -> tuple[ImageRequest, Problems]:
         """The request that `values` make (field → value as it came), and all that is wrong with
-        it. `image` is an upload or an address; a form has the address apart in `image_url`."""
+        it; `whose` tells where they come from. `image` is an upload or an address; a form has the
+        address apart in `image_url`."""
         apart = not values.get("image") and not is_blank(values.get("image_url"))
         field = "image_url" if apart else "image"
-        image = await self.image(values.get(field))
+        image = await self.image(values.get(field), whose=whose)
         if isinstance(image, Text):  # judged as if the picture were there: one problem is enough
             request = ImageRequest.draft({**values, "image": KEPT})
             found, request = request.problems() | {"image": image}, replace(request, image="")
@@ -160,14 +164,14 @@ class Uploads:
             found[field] = found.pop("image")
         return request, found
 
-    async def image(self, given: Any) -> str | Text:
+    async def image(self, given: Any, *, whose: str = "") -> str | Text:
         """An upload as ``reference:<name>``, an address as it is, nothing as ""; or the sentence
         why it cannot be used. The name of a reference is nothing a caller may give: the picture
         may be another one's."""
         if isinstance(given, Mapping):
             given = str(given.get("path") or "")
             if path := self._uploaded(given):
-                return await self._name(path)
+                return await self._name(path, whose)
         if is_blank(given):
             return ""
         address = read_line(given)
@@ -176,19 +180,21 @@ class Uploads:
 
     def _uploaded(self, name: str) -> Path | None:
         """The file of that name; None where it is no upload, or no name a file could have."""
+        if len(name) > LONGEST_PATH:
+            return None
         try:
             path = Path(name).resolve()
             return path if path.is_relative_to(self._upload_folder) and path.is_file() else None
         except (OSError, ValueError):
             return None
 
-    async def _name(self, path: Path) -> str | Text:
+    async def _name(self, path: Path, whose: str) -> str | Text:
         """Cleaned and kept once per file, and again when the kept one was deleted with its tasks;
         Gradio names uploads by their content."""
         async with self._busy.setdefault(path, asyncio.Lock()):  # judged and sent in one moment
             known = self._seen.get(path)
             if known is None or not self._there(known):
-                known = await self._cleaned(path)
+                known = await self._cleaned(path, whose)
                 if known in PASSING:  # it may be otherwise in a moment
                     return known
                 self._seen[path] = known
@@ -202,8 +208,8 @@ class Uploads:
             return True
         return self._folder.reference_path(known.removeprefix(KEPT)).exists()
 
-    async def _cleaned(self, path: Path) -> str | Text:
-        cleaned = await self._folder.receive(path)
+    async def _cleaned(self, path: Path, whose: str) -> str | Text:
+        cleaned = await self._folder.receive(path, whose=whose)
         if isinstance(cleaned, Text):
             return cleaned
         try:

@@ -91,7 +91,7 @@ def packed(
 
 
 def _opened(path: Path, task: Task, *, settings: bool) -> io.BufferedIOBase:
-    return io.BytesIO(with_settings(path, task)) if settings else path.open("rb")
+    return io.BytesIO(b"".join(with_settings(path, task)[1])) if settings else path.open("rb")
 
 
 class _Sink(io.RawIOBase):

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from ..pictures import inscribed
+from ..pictures import HEAD, Inscription, inscription
 from ..request import SHARED
 from ..studio import Studio
 from ..task import Picture, Task, is_id
@@ -22,6 +22,7 @@ from .links import PREFIX
 from .owner import owner_of
 
 FOREVER = {"cache-control": "private, max-age=31536000, immutable"}
+PIECE = 256 * 1024  # bytes
 SIDES: dict[str, Literal[480, 1280]] = {"480": 480, "1280": 1280}
 
 # a neutral grey that fits the light and the dark page
@@ -41,8 +42,7 @@ def picture_routes(studio: Studio) -> Sequence[BaseRoute]:
         if not path.is_file():
             return missing(request.scope)
         if "settings" in request.query_params:
-            data = await _inscribed(studio, request, picture, path)
-            return Response(data, media_type=picture.media_type, headers=headers)
+            return await _inscribed(studio, request, picture, path, headers)
         return FileResponse(path, media_type=picture.media_type, headers=headers)
 
     async def rendition(request: Request) -> Response:
@@ -77,17 +77,36 @@ async def _owned(studio: Studio, request: Request) -> Picture | None:
     return await studio.picture(picture_id, owner=owner)
 
 
-async def _inscribed(studio: Studio, request: Request, picture: Picture, path: Path) -> bytes:
+async def _inscribed(
+    studio: Studio, request: Request, picture: Picture, path: Path, headers: dict[str, str]
+) -> Response:
+    """By the piece: who is slow to take it holds no whole picture in memory."""
     task = await studio.task(picture.task_id, owner=owner_of(request))
     if task is None:  # deleted in this moment
-        return await asyncio.to_thread(path.read_bytes)
-    return await asyncio.to_thread(with_settings, path, task)
+        return missing(request.scope)
+    size, pieces = await asyncio.to_thread(with_settings, path, task)
+    length = {"content-length": str(size)}
+    return StreamingResponse(pieces, media_type=picture.media_type, headers=headers | length)
 
 
-def with_settings(path: Path, task: Task) -> bytes:
-    """A copy of the original that tells what it was made with, as far as others may know it."""
+def with_settings(path: Path, task: Task) -> tuple[int, Iterator[bytes]]:
+    """A copy of the original that tells what it was made with, as far as others may know it: its
+    size and its pieces."""
     told = {name: value for name, value in task.request.items() if name in SHARED}
-    return inscribed(path.read_bytes(), request=told, task_id=task.remote_id)
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    one = inscription(head, size, request=told, task_id=task.remote_id)
+    return len(one.start) + size - one.skip + len(one.end), _pieces(path, one)
+
+
+def _pieces(path: Path, one: Inscription) -> Iterator[bytes]:
+    yield one.start
+    with path.open("rb") as file:
+        file.seek(one.skip)
+        while piece := file.read(PIECE):
+            yield piece
+    yield one.end
 
 
 async def _attachment(studio: Studio, request: Request, picture: Picture) -> str:
