@@ -7,16 +7,17 @@ from .limits import Limit, Limits, OverLimit, Spent
 from .reading import InFlight, Learned, Waiting
 from .schema import MIGRATIONS, TooNew
 from .trouble import Damaged, DiskTrouble
-from .writing import AlreadyUsed, Found, MovedOn, NewTask
+from .writing import AlreadyUsed, Deleted, Found, MovedOn, NewTask
 
 __all__ = [
     "MIGRATIONS",
     "AlreadyUsed",
     "Cursor",
-    "Day",
-    "Filter",
     "Damaged",
+    "Day",
+    "Deleted",
     "DiskTrouble",
+    "Filter",
     "Found",
     "History",
     "InFlight",

@@ -86,23 +86,17 @@ def hold(
     account: str,
     owner: str,
     address: str,
+    tasks: int,
     pictures: int,
     money: float | None,
 ) -> None:
-    """Raises `OverLimit` where what was just written, so many `pictures` for so much `money` (None
-    where a price is unknown), goes beyond a limit."""
+    """Raises `OverLimit` where what was just written, so many `tasks` and `pictures` for so much
+    `money` (None where a price is unknown), goes beyond a limit."""
 
     def spent(**only: str) -> Spent:
         sql, values = question(account, limits.since, unknown=limits.unknown, **only)
         return answer(db.execute(sql, values).fetchone())
 
-    made = "SELECT count(*) FROM task WHERE account=? AND created>=?"
-    today = (account, limits.since)
-    if limits.tasks is not None:
-        _within("tasks", limits.tasks, _number(db, f"{made} AND owner=?", *today, owner), 0)
-    if limits.neighbours_tasks is not None and address:
-        near = _number(db, f"{made} AND address=?", *today, address)
-        _within("neighbours_tasks", limits.neighbours_tasks, near, 0)
     if limits.pictures is not None:
         _within("pictures", limits.pictures, spent(owner=owner).pictures, pictures)
     if limits.neighbours is not None and address:
@@ -111,6 +105,14 @@ def hold(
         if money is None:
             raise OverLimit("unpriced")
         _within("money", limits.money, spent().money, money)
+    made = "SELECT count(*) FROM task WHERE account=? AND created>=?"
+    today = (account, limits.since)
+    if limits.tasks is not None:
+        mine = _number(db, f"{made} AND owner=?", *today, owner)
+        _within("tasks", limits.tasks, mine, tasks)
+    if limits.neighbours_tasks is not None and address:
+        near = _number(db, f"{made} AND address=?", *today, address)
+        _within("neighbours_tasks", limits.neighbours_tasks, near, tasks)
     _within("open", limits.open, _count(db, OPEN, "AND owner=?", owner), 0)
     if limits.waiting is None:
         return

@@ -27,6 +27,10 @@ class MovedOn(Exception):
     """The task that another was to be sent for is on its way itself."""
 
 
+class Deleted(Exception):
+    """The task of this press was deleted."""
+
+
 class AlreadyUsed(Exception):
     """Another task of this account bears the same external task id."""
 
@@ -49,7 +53,7 @@ class NewTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A task found in Kling's list. `owner` is "~" and 8 hex digits where only a mark of it is
+    """A task found in Kling's list. `owner` is "~" and a mark where only a mark of it is
     known; `created` and `sent` are Unix seconds."""
 
     owner: str
@@ -70,11 +74,11 @@ class Writer(Browser):
         self._clock = clock
 
     def add(self, new: NewTask, limits: Limits | None = None) -> tuple[Task, bool]:
-        """The task's row and whether it is new; the same owner and nonce give the same task,
-        deleted or not.
+        """The task's row and whether it is new; the same owner and nonce give the same task.
 
-        Raises `AlreadyUsed` when the account's history holds the external task id, `MovedOn`
-        when the task it supersedes may not be repeated any more, and `OverLimit`."""
+        Raises `Deleted` when that was made and thrown away, `AlreadyUsed` when the account's
+        history holds the external task id, `MovedOn` when the task it supersedes may not be
+        repeated any more, and `OverLimit`."""
         return self.add_all([new], limits)[0]
 
     def add_all(
@@ -93,8 +97,10 @@ class Writer(Browser):
 
     def _place(self, db: sqlite3.Connection, new: NewTask) -> tuple[str, bool]:
         row = db.execute(
-            "SELECT id FROM task WHERE owner=? AND nonce=?", (new.owner, new.nonce)
+            "SELECT id, deleted FROM task WHERE owner=? AND nonce=?", (new.owner, new.nonce)
         ).fetchone()
+        if row and row["deleted"]:
+            raise Deleted(row["id"])
         if row:
             return row["id"], False
         _check_former(db, new.supersedes)
@@ -233,6 +239,7 @@ def _hold(db: sqlite3.Connection, limits: Limits, added: Sequence[NewTask]) -> N
         account=added[0].account,
         owner=added[0].owner,
         address=added[0].address,
+        tasks=len(added),
         pictures=sum(_pictures(one.request) for one in added),
         money=None if None in prices else sum(price or 0.0 for price in prices),
     )

@@ -51,6 +51,10 @@ TOO_MANY_TASKS = Text(
     "tomorrow.",
     "您今天已提交 {limit} 个任务（无论结果如何），不再接受新任务，请明天再来。",
 )
+FEW_TASKS = Text(
+    "{left} of {limit} tasks are left for you today. Compare fewer.",
+    "您今天还可提交 {left} 个任务（共 {limit} 个）。请减少对比数量。",
+)
 NEIGHBOURS_TASKS = Text(
     "From your network no more tasks are taken today. Come back tomorrow.",
     "您所在网络今天的任务数已达上限，请明天再来。",
@@ -140,7 +144,8 @@ class Allowance:
         """Why something was not taken; `only_one` picture, so that no fewer can be asked for."""
         match over.limit:
             case "tasks":
-                return TOO_MANY_TASKS.fill(limit=limits.tasks)
+                text = FEW_TASKS if over.left else TOO_MANY_TASKS
+                return text.fill(left=int(over.left or 0), limit=limits.tasks)
             case "neighbours_tasks":
                 return NEIGHBOURS_TASKS
             case "pictures":

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from functools import partial
+from math import inf
 from typing import Any, Protocol
 
 from ..pictures import PictureFolder
@@ -13,6 +14,7 @@ from ..task import State, Task
 from .accounts import Account
 from .callbacks import Callbacks
 from .clock import Clock
+from .connection import Connection, check
 from .gateway import Gateway
 from .keeper import Keeper
 from .reading import Reading
@@ -22,6 +24,8 @@ from .sweep import sweep
 from .watcher import Watcher
 
 log = logging.getLogger(__name__)
+A_MOMENT = 2.0  # seconds
+MOST_LOOKED = 1000  # tasks that are remembered
 
 
 class Shared(Protocol):
@@ -32,6 +36,7 @@ class Shared(Protocol):
     clock: Clock
     keeper: Keeper
     callbacks: Callbacks | None
+    forgets: bool  # the disk is empty after a restart
     elsewhere: str  # the mark of an owner whose tasks are at home on another machine
 
     async def no_trace(self, task: Task) -> Task | None: ...
@@ -44,7 +49,10 @@ class Desk:
     def __init__(self, shared: Shared, account: Account, *, mark: str = "") -> None:
         records, clock = shared.records, shared.clock
         self.account, self._marks, self._keeper = account, [mark], shared.keeper
-        self._records, self._clock, self._elsewhere = records, clock, shared.elsewhere
+        self._records, self._clock, self._shared = records, clock, shared
+        self._check: asyncio.Future[Connection] | None = None
+        self._checked = 0.0
+        self._looked: dict[str, float] = {}  # by task, when somebody wished that
         self._sweeping = asyncio.Lock()  # many owners of one key ask Kling one after another
         self.gateway = Gateway(records, account.base_url, clock)
         self.reading = Reading(account.client, records, self.gateway, clock)
@@ -70,8 +78,22 @@ class Desk:
     def wake(self) -> None:
         self.sender.wake()
 
+    async def check(self) -> Connection:
+        """As it was a moment ago, if somebody asked then."""
+        now = self._clock.now()
+        if self._check is None or now - self._checked >= A_MOMENT:
+            self._checked = now
+            self._check = asyncio.ensure_future(check(self.account, self.gateway))
+        return await asyncio.shield(self._check)
+
     def look(self, task: Task) -> None:
-        """Ask about this task now rather than later."""
+        """Ask about this task now rather than later; not again in the same moment."""
+        now = self._clock.now()
+        if now - self._looked.get(task.id, -inf) < A_MOMENT:
+            return
+        self._looked[task.id] = now
+        while len(self._looked) > MOST_LOOKED:
+            del self._looked[next(iter(self._looked))]
         self.watcher.look(task.id)
         self._keeper.look(task.id)
 
@@ -119,7 +141,8 @@ class Desk:
                 self._clock,
                 found=self.take,
                 mark=mark,
-                but=self._elsewhere,
+                but=self._shared.elsewhere,
+                insist=self._shared.forgets,
             )
         self._records.wake_all()  # whoever they belong to may look at the page now
 

@@ -22,6 +22,7 @@ from .gateway import Gateway
 from .records import Records
 from .watched import A_DAY, UNSURE
 
+NO_LIST = (NotFound, BadRequest)  # what a gateway without one answers
 CLOCKS_APART = 600.0  # seconds
 LONGEST_REPLY = 20_000  # characters that are kept of one
 LISTED = 100  # tasks looked through when an external id is not found by itself
@@ -94,12 +95,16 @@ class Reading:
         unnamed = not answer.external_task_id and not _earlier(task, answer)
         return answer if unnamed or _is(task, answer) else None
 
+    async def listed(self, size: int, *, number: int = 1) -> list[Answer]:
+        """`page`, raising what the gateway refuses it with."""
+        return await self._client.list(page=number, size=size)
+
     async def page(self, size: int, *, number: int = 1) -> list[Answer]:
         """`size` of the account's tasks, of other programs too; the newest first, as far as is
         known. Empty where the gateway has no list."""
         try:
             return await self._client.list(page=number, size=size)
-        except (NotFound, BadRequest):
+        except NO_LIST:
             if number == 1:
                 await self.gateway.learn("listing", False)
             return []

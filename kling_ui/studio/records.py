@@ -6,13 +6,17 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
+from functools import partial
 from typing import Any, TypeVar
 
 from ..history import DiskTrouble, Found, History, Limits, NewTask
 from ..task import Picture, State, Task
 from .backoff import backoff
 
+THREADS = 4  # one at a time has the database; others bring what was read into shape
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
@@ -24,13 +28,14 @@ class Records:
     def __init__(self, history: History) -> None:
         self.history = history
         self.full = self.cramped = False
+        self._threads = ThreadPoolExecutor(THREADS, "history")
         self._watchers: dict[str, set[asyncio.Event]] = {}
 
     async def read(self, method: Callable[..., T], *values: Any, **named: Any) -> T:
-        return await asyncio.to_thread(method, *values, **named)
+        return await self._aside(method, *values, **named)
 
     async def get(self, task_id: str, *, owner: str | None = None) -> Task | None:
-        return await asyncio.to_thread(self.history.get, task_id, owner=owner)
+        return await self._aside(self.history.get, task_id, owner=owner)
 
     async def add(self, new: Sequence[NewTask], limits: Limits | None = None) -> list[Task]:
         """All of them or none."""
@@ -76,9 +81,14 @@ class Records:
     async def adopt(self, found: Found) -> Task | None:
         return self._tell(await self._write(self.history.adopt, found))
 
+    async def _aside(self, method: Callable[..., T], *values: Any, **named: Any) -> T:
+        """`asyncio.to_thread`, but waiting for no thread that reads or writes pictures."""
+        work = partial(copy_context().run, method, *values, **named)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
     async def _write(self, method: Callable[..., T], *values: Any, **named: Any) -> T:
         try:
-            done = await asyncio.to_thread(method, *values, **named)
+            done = await self._aside(method, *values, **named)
         except DiskTrouble:
             self._fill(True)
             raise

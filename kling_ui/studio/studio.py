@@ -13,7 +13,16 @@ from typing import Any
 from ..client import IMAGES
 from ..comparison import Comparison
 from ..fields import KEPT
-from ..history import AlreadyUsed, DiskTrouble, History, Limits, MovedOn, NewTask, OverLimit
+from ..history import (
+    AlreadyUsed,
+    Deleted,
+    DiskTrouble,
+    History,
+    Limits,
+    MovedOn,
+    NewTask,
+    OverLimit,
+)
 from ..pictures import PictureFolder
 from ..prices import Prices
 from ..request import ImageRequest
@@ -31,7 +40,7 @@ from .housekeeping import make_room
 from .keys import Keys
 from .shelf import OPERATOR, Shelf
 from .submission import Press, Problems, problems_of
-from .sweep import SWEPT, mark_of
+from .sweep import SWEPT, UNLISTED, mark_of
 from .worker import Worker
 
 NO_OWNER = Text(
@@ -118,7 +127,6 @@ class Studio(Shelf):
         super().__init__(history, folder, Accounts(accounts, usual=account))
         self.callbacks, self.prices = callbacks, prices or Prices()
         self._blocked, self._allowance, self._shared = blocked, allowance or Allowance(), shared
-        self._forgets = forgets
         self.closing = asyncio.Event()
         self._clock = clock or Clock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -131,6 +139,7 @@ class Studio(Shelf):
             alive=alive,
             callbacks=callbacks,
             resubmit=resubmit,
+            forgets=forgets,
             elsewhere=mark_of(OPERATOR) if shared else "",
         )
         self.keys = Keys(self.accounts, self._worker, self.records, self._clock, connect=connect)
@@ -154,8 +163,11 @@ class Studio(Shelf):
 
     async def bring_key(self, key: Secret, *, owner: str, caller: str = "") -> Text | None:
         """What this owner sends from now on is paid with `key`; or why not."""
-        address = self._allowance.address(caller)
-        return await self.keys.bring(key, owner=owner, address=address)
+        return await self.keys.bring(key, owner=owner, address=self.address(caller))
+
+    def address(self, caller: str) -> str:
+        """What tells people apart by where they come from; empty where only the operator comes."""
+        return self._allowance.address(caller)
 
     # what a person or a script may do
 
@@ -245,14 +257,11 @@ class Studio(Shelf):
         if not limited or self._payer(owner) != "operator":
             return {}
         await self._claim(owner)  # what was found of theirs counts
-        usual, learned = self.accounts.usual, self.history.learned
-        if self._forgets and self._allowance.money is not None:
-            listing = (await self.records.read(learned, usual.base_url)).get("listing")
-            if listing and not listing.value:
-                return {"": NEVER_COUNTED}
-        swept = SWEPT in await self.records.read(learned, usual.name)
+        learned = await self.records.read(self.history.learned, self.accounts.usual.name)
         patient = self._allowance.money is not None or self._clock.now() < self._began + COUNTING
-        return {"": STILL_COUNTING} if patient and not swept else {}
+        if SWEPT in learned or not patient:
+            return {}
+        return {"": NEVER_COUNTED if UNLISTED in learned else STILL_COUNTING}
 
     def _payer(self, owner: str) -> Payer:
         if self.accounts.loan(owner):
@@ -267,13 +276,13 @@ class Studio(Shelf):
         account = self.account_of(owner)
         dearest = self.prices.dearest(account.base_url)
         limits = self._allowance.limits(self._payer(owner), dearest=dearest)
-        return Press(owner, account, self.prices, limits, self._allowance.address(caller))
+        return Press(owner, account, self.prices, limits, self.address(caller))
 
     async def _add(self, new: Sequence[NewTask], limits: Limits) -> Task | Problems:
         try:
-            task = await asyncio.shield(self._commit(new, limits))  # also when the caller goes away
-            there = await self.task(task.id, owner=task.owner)
-            return task if there else {"": MADE_AND_DELETED}
+            return await asyncio.shield(self._commit(new, limits))  # also when the caller goes away
+        except Deleted:
+            return {"": MADE_AND_DELETED}
         except OverLimit as over:
             only_one = len(new) == 1 and new[0].request.get("n", 1) == 1
             return {"": self._allowance.problem(over, limits, only_one=only_one)}

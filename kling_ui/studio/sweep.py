@@ -15,17 +15,23 @@ from ..task import Answer, State, Task
 from .accounts import Account
 from .backoff import backoff, jittered
 from .clock import Clock
-from .reading import Reading
+from .reading import NO_LIST, Reading
 from .records import Records
 
 log = logging.getLogger(__name__)
 
-SWEPT = "swept"  # the name under which an account remembers that this was done
+# names under which an account remembers that this was done, or that it has no list
+SWEPT, UNLISTED = "swept", "unlisted"
 PAGE, MOST_PAGES = 500, 20
+UNLISTED_FOR = 600.0  # seconds until an account that has no list is asked for it again
 A_MONTH = 30 * 24 * 3600.0  # Kling clears its results after that
 
 ANYBODY = "[0-9a-f]{32}"
 OURS = re.compile(rf"kui1-({ANYBODY})-[0-9a-f]{{32}}")
+
+
+class NoList(Exception):
+    """The gateway has none, or says so at the moment."""
 
 
 def external_id(owner: str) -> str:
@@ -47,17 +53,23 @@ async def sweep(
     found: Callable[[Task], None],
     mark: str = "",
     but: str = "",
+    insist: bool = False,
 ) -> None:
     """Once in the life of a history; again and again until the list was read. `found` is called
     with every task adopted. Whose they are is known by their mark only, until that owner comes.
-    `mark`: only that owner's are wanted; `but`: not that one's."""
-    attempt, name = 0, f"{SWEPT} {mark}".strip()
+    `mark`: only that owner's are wanted; `but`: not that one's. `insist`: also where there is no
+    list, which may be an error of the moment."""
+    attempt, name, learn = 0, f"{SWEPT} {mark}".strip(), records.history.learn
     while name not in await records.read(records.history.learned, account.name):
         try:
             wanted = mark or (f"(?!{but})" if but else "") + ANYBODY
             for answer in await _marked(reading, clock, wanted):
                 await _adopt(account, reading, records, answer, found, now=clock.wall())
-            await records.read(records.history.learn, account.name, name, True)
+            await records.read(learn, account.name, name, True)
+        except NoList:
+            await records.read(learn, account.name, UNLISTED if insist else name, True)
+            if insist:
+                await clock.sleep(jittered(UNLISTED_FOR))
         except (KlingError, DiskTrouble) as error:
             log.info("the account's list could not be taken over yet (%s)", error)
             await clock.sleep(jittered(backoff(attempt, first=5, factor=2, ceiling=600)))
@@ -70,7 +82,12 @@ async def _marked(reading: Reading, clock: Clock, mark: str) -> list[Answer]:
     marked: list[Answer] = []
     seen: set[str] = set()
     for page in range(1, MOST_PAGES + 1):
-        answers = await reading.page(PAGE, number=page)
+        try:
+            answers = await reading.listed(PAGE, number=page)
+        except NO_LIST as error:
+            if page == 1:
+                raise NoList from error
+            break
         marked += [answer for answer in answers if ours.fullmatch(answer.external_task_id)]
         news = {answer.task_id for answer in answers} - seen
         seen |= news

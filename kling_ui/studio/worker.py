@@ -18,7 +18,7 @@ from .accounts import Account
 from .adoption import adopt
 from .callbacks import Callbacks, Hint
 from .clock import Clock
-from .connection import Connection, check
+from .connection import Connection
 from .desk import Desk, whatever_happens
 from .keeper import Keeper
 from .records import Records
@@ -32,8 +32,8 @@ HEARTBEAT = 60.0  # seconds
 
 class Worker:
     """A desk for each account. `alive` is touched while it works. `resubmit`: a task that Kling has
-    no trace of is sent once more by itself. Of tasks that are found at Kling those that bear the
-    mark `elsewhere` are not taken over."""
+    no trace of is sent once more by itself. `forgets`: the disk is empty after a restart. Of tasks
+    that are found at Kling those that bear the mark `elsewhere` are not taken over."""
 
     def __init__(
         self,
@@ -45,11 +45,13 @@ class Worker:
         alive: Path,
         callbacks: Callbacks | None,
         resubmit: bool,
+        forgets: bool = False,
         elsewhere: str = "",
     ) -> None:
         self.records, self.folder, self.clock = records, folder, clock
         self.keeper, self.callbacks = Keeper(records, folder, clock), callbacks
-        self._alive, self._resubmit, self.elsewhere = alive, resubmit, elsewhere
+        self._alive, self._resubmit = alive, resubmit
+        self.forgets, self.elsewhere = forgets, elsewhere
         self._closing: dict[str, Desk] = {}
         self._desks = {name: Desk(self, account) for name, account in accounts.items()}
 
@@ -88,9 +90,8 @@ class Worker:
         )
 
     async def check(self, account: str) -> Connection:
-        """Whether an account can be reached."""
-        desk = self._desks[account]
-        return await check(desk.account, desk.gateway)
+        """Whether an account can be reached; whoever asks within a moment is told the same."""
+        return await self._desks[account].check()
 
     async def hold_back(self, task: Task) -> Task | None:
         """Not again, although Kling has no trace of it."""
