@@ -191,7 +191,9 @@ class ImageRequest:
 
     @property
     def elements(self) -> tuple[str, ...]:
-        return tuple(fields.words(self.element_list)) if isinstance(self.element_list, str) else ()
+        text = self.element_list
+        bearable = isinstance(text, str) and len(text) <= fields.SHORT
+        return tuple(fields.words(text)) if bearable else ()
 
     def _given(self, name: str) -> bool:
         value = getattr(self, name)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
-_AROUND = r"[\s\u200b-\u200d\ufeff\"'`“”‘’]"  # what a key is copied with
+# what a key is copied with
+_SIGNS = "\u200b\u200c\u200d\ufeff\"'`“”‘’"
+_SPACES = "".join(filter(str.isspace, map(chr, range(0x3001))))
+_AROUND = rf"[\s{_SIGNS}]"
 _BEFORE = re.compile(rf"({_AROUND}|bearer(?={_AROUND}))+", re.IGNORECASE)
-_AFTER = re.compile(rf"{_AROUND}+$")
 
 
 class Secret:
@@ -16,7 +18,8 @@ class Secret:
     __slots__ = ("_text",)
 
     def __init__(self, text: str = "", *, as_it_is: bool = False) -> None:
-        trimmed = _AFTER.sub("", text[before.end() :] if (before := _BEFORE.match(text)) else text)
+        before = None if as_it_is else _BEFORE.match(text)
+        trimmed = text[before.end() if before else 0 :].rstrip(_SIGNS + _SPACES)
         self._text = text if as_it_is else trimmed
 
     def __bool__(self) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from math import inf
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 from ..errors import CASES, Case
 from ..prices import Price
@@ -54,6 +55,7 @@ class Cards:
 
     def __init__(self, studio: Studio, *, page: Callable[[str], str] = lambda _: "") -> None:
         self._studio, self._turn, self._page = studio, asyncio.Lock(), page
+        self._lists: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._run = secrets.token_hex(8)  # another whenever the program is started anew
         self._cards: dict[tuple[str, Lang, bool], dict[str, Any]] = {}
         self._usual: dict[tuple[str, str], float | None] = {}
@@ -63,6 +65,11 @@ class Cards:
         """A card for each; not to be changed, because others draw it too."""
         async with self._turn:
             return [await self._card(task, lang) for task in tasks]
+
+    def listing(self, owner: str) -> asyncio.Lock:
+        """Held while a whole list is made: an owner who asks for many at once waits for the one
+        before, and nobody else for them all."""
+        return self._lists.setdefault(owner, asyncio.Lock())
 
     def forget(self, task_ids: Iterable[str]) -> None:
         """Deleted tasks: nothing of them is kept."""

@@ -12,10 +12,12 @@ from collections import OrderedDict
 from starlette.datastructures import QueryParams
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .answers import missing
+from ..text import Text
+from .answers import missing, refusal
 from .owner import NOBODY, owner_of_scope
 
 LARGEST = 1024  # bytes of an answer that names a call
+MOST_BRACKETS = 50_000  # of a call's JSON: Gradio goes into each
 MOST, EACH = 100_000, 500  # names that are remembered, in all and of one owner
 NAME = re.compile(r"[\w-]{1,64}", re.ASCII)
 _BEGUN = re.compile(r"/gradio_api/(queue/join|run/predict|call/\w+)")  # named in the body
@@ -26,6 +28,13 @@ _ASKED = {  # named in the query
 }
 _KEPT = re.compile(r"/gradio_api/heartbeat/([^/]+)")
 _CALLED = re.compile(r"/gradio_api/call/\w+/([^/]+)")
+
+
+TANGLED = Text("That cannot be read.", "无法读取。")
+
+
+class Tangled(Exception):
+    """JSON of more parts than any form has."""
 
 
 class Sessions:
@@ -41,7 +50,11 @@ class Sessions:
                 await app(scope, receive, send)
                 return
             owner, path = owner_of_scope(scope), scope["path"].rstrip("/")
-            name, receive = await _named(scope, path, receive)
+            try:
+                name, receive = await _named(scope, path, receive)
+            except Tangled:
+                await refusal(scope, 400, TANGLED)(scope, receive, send)
+                return
             if not self._may(path, name, owner):
                 await missing(scope)(scope, receive, send)
             else:
@@ -105,6 +118,8 @@ async def _named(scope: Scope, path: str, receive: Receive) -> tuple[str, Receiv
         return "", receive
     messages = await _all(receive)
     body = b"".join(one.get("body", b"") for one in messages)
+    if body.count(b"[") + body.count(b"{") > MOST_BRACKETS:
+        raise Tangled
     return _text(body, "session_hash"), _again(messages, receive)
 
 

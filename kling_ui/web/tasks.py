@@ -52,10 +52,12 @@ def task_routes(studio: Studio, cards: Cards) -> Sequence[BaseRoute]:
 
     async def comparison(request: Request) -> Response:
         owner, name = owner_of(request), request.path_params["id"]
-        cells = await studio.comparison(name, owner=owner) if owner and is_id(name) else []
-        if not cells:
-            return missing(request.scope)
-        return JSONResponse({"tasks": await cards.of(cells, language(request))}, headers=NO_STORE)
+        async with cards.listing(owner):
+            cells = await studio.comparison(name, owner=owner) if owner and is_id(name) else []
+            if not cells:
+                return missing(request.scope)
+            drawn = await cards.of(cells, language(request))
+        return JSONResponse({"tasks": drawn}, headers=NO_STORE)
 
     async def delete(request: Request) -> Response:
         owner = owner_of(request)
@@ -85,6 +87,12 @@ class Lists:
         self, owner: str, lang: Lang, search: Search | None = None, before: Cursor | None = None
     ) -> dict[str, Any]:
         """`older` leads to the next page; empty on the last one."""
+        async with self._cards.listing(owner):
+            return await self._page(owner, lang, search, before)
+
+    async def _page(
+        self, owner: str, lang: Lang, search: Search | None, before: Cursor | None
+    ) -> dict[str, Any]:
         found = await self._studio.tasks(owner=owner, limit=PAGE + 1, before=before, search=search)
         shown = found[:PAGE]
         older = _write_cursor(shown[-1]) if len(found) > PAGE else ""

@@ -105,6 +105,12 @@ def test_what_turns_out_to_be_too_large_is_not_kept(
     assert memory(local.process.pid) - before < 40_000_000
 
 
+def test_an_upload_of_many_files_is_none(here: Visitor) -> None:
+    for number, status in ((4, 200), (50, 413)):
+        files = [("files", (f"{k}.txt", b"x")) for k in range(number)]
+        assert here.post("/gradio_api/upload", files=files).status_code == status
+
+
 def test_where_nothing_is_expected_nothing_is_taken(here: Visitor) -> None:
     pieces = [b"%x\r\n%s\r\n" % (60_000, b" " * 60_000)] * 10
     for path in READ:

@@ -8,6 +8,8 @@ from contextlib import suppress
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive
 
+PART = b"content-disposition: form-data"
+
 
 class TooLarge(Exception):
     """More came than the route takes."""
@@ -36,13 +38,17 @@ async def drained(receive: Receive, *, largest: int, patience: float) -> None:
                     return
 
 
-def limited(receive: Receive, *, largest: int, patience: float) -> Receive:
-    """`receive`, until `largest` bytes or `patience` seconds; then it raises."""
+def limited(
+    receive: Receive, *, largest: int, patience: float, parts: int | None = None
+) -> Receive:
+    """`receive`, until `largest` bytes, so many `parts` of a form or `patience` seconds; then it
+    raises."""
+    found, before = 0, b""
     came, end = 0, asyncio.get_running_loop().time() + patience
     done = False
 
     async def received() -> Message:
-        nonlocal came, done
+        nonlocal came, done, found, before
         if done:  # what follows is only that the caller goes away
             return await receive()
         try:
@@ -50,8 +56,12 @@ def limited(receive: Receive, *, largest: int, patience: float) -> Receive:
                 message = await receive()
         except TimeoutError:
             raise TooSlow from None
-        came += len(message.get("body", b""))
-        if came > largest:
+        body = message.get("body", b"")
+        came += len(body)
+        if parts is not None:
+            found += (before + body).lower().count(PART)
+            before = body[1 - len(PART) :]
+        if came > largest or (parts is not None and found > parts):
             raise TooLarge
         done = not message.get("more_body", False)
         return message

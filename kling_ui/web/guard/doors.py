@@ -22,8 +22,8 @@ FOR = Literal["all", "known"]  # whether a caller must have logged in, where the
 class Door:
     """`methods`, with spaces between, and `path`, a pattern. `largest`: bytes that may come in;
     `patience`: seconds for them to arrive; `counted`: how many of the asks that a caller may make
-    it costs; `held`: the connection stays open; `file`: what comes in is kept; `led`: a link of
-    another site may lead here; `called`: by Kling."""
+    it costs; `weighed`: what goes out costs as well; `held`: the connection stays open; `file`:
+    what comes in is kept; `led`: a link of another site may lead here; `called`: by Kling."""
 
     methods: str
     path: str
@@ -31,6 +31,7 @@ class Door:
     largest: int = 0
     patience: float = PATIENCE
     counted: float = 0.0
+    weighed: bool = False
     held: bool = False
     file: bool = False
     led: bool = True
@@ -68,8 +69,8 @@ DOORS = (
     Door("POST", rf"{_OURS}/callbacks/[^/]+/[^/]+", to="all", largest=LARGEST, called=True),
     Door("GET HEAD", rf"{_OURS}/(assets/[\w./-]+|placeholder/\d{{1,4}}x\d{{1,4}})", counted=0.1),
     Door("GET HEAD", rf"{_OURS}/pictures/\w+(/\d+)?", counted=0.1),
-    Door("GET", rf"{_OURS}/events", counted=1, held=True),
-    Door("GET", rf"{_OURS}/(tasks|account|comparisons)(/[\w.-]+)*", counted=1),
+    Door("GET", rf"{_OURS}/events", counted=1, weighed=True, held=True),
+    Door("GET", rf"{_OURS}/(tasks|account|comparisons)(/[\w.-]+)*", counted=1, weighed=True),
     Door("POST", rf"{_OURS}/zip", largest=LARGEST, counted=5),
     Door("POST", rf"{_OURS}/(delete|account/(check|adopt))", largest=LARGEST, counted=1),
     Door("POST DELETE", rf"{_OURS}/key", largest=4 * KILO, counted=20),

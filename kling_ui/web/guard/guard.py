@@ -14,6 +14,7 @@ from ...text import Text
 from ..answers import missing, refusal
 from ..owner import CALLER, cookie_of
 from .body import TooLarge, TooSlow, drained, limited, said_size
+from .cookies import without_others_cookies
 from .doors import UPLOAD, Door, door_to
 from .headers import with_headers
 from .hosts import Hosts
@@ -26,7 +27,9 @@ log = logging.getLogger(__name__)
 # of all who come from one address, and of one browser there
 CALM = Rate(a_second=40, at_once=400), Rate(a_second=20, at_once=200)
 ROOMY = Rate(a_second=400, at_once=2000), Rate(a_second=400, at_once=2000)
+WEIGHT = 100_000  # bytes that go out as one ask, where they are made for the asker
 UPLOADED = Rate(a_second=140_000, at_once=300_000_000)  # bytes from one address: 500 MB an hour
+SMALLEST_UPLOAD = 100_000  # bytes; a file of less costs as much
 NEAR, MOST_HELD = 200, 3000  # connections held open: from one address, and in all
 
 UNKNOWN_HOST = Text(
@@ -50,6 +53,7 @@ TOO_MANY_TRIES = Text(
     "来自您所在地址的密码尝试过多。请等待 {seconds} 秒后再试。",
 )
 FILES = "/gradio_api/file="
+MOST_PARTS = 5  # of an upload; the page sends one file
 KNOWN = "kling_known"  # whether the caller has logged in, where that is asked for
 
 
@@ -87,6 +91,7 @@ class Guard:
         return serve
 
     async def _serve(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        scope = {**scope, "headers": without_others_cookies(scope["headers"])}
         headers = Headers(scope=scope)
         door = door_to(scope["method"], scope["path"], scope["query_string"])
         known = self._login is None or self._login.known(scope)
@@ -105,6 +110,8 @@ class Guard:
             CALLER: self._caller(scope),
             "headers": self._trusted(scope, headers),
         }
+        if door.weighed:
+            send = self._weighing(send, inner)
         if scope["path"].startswith("/login") and self._login:
             await self._log_in(app, inner, receive, send, door)
         elif door.file:
@@ -135,7 +142,7 @@ class Guard:
         if wait := self._wait(scope, headers, door.counted):
             return refusal(scope, 429, TOO_OFTEN, **{"retry-after": str(math.ceil(wait))})
         if door.file and self._space:
-            size = said_size(headers) or door.largest
+            size = max(SMALLEST_UPLOAD, said_size(headers) or door.largest)
             if wait := self._bytes.wait(self._caller(scope), size):
                 return refusal(scope, 429, TOO_OFTEN, **{"retry-after": str(math.ceil(wait))})
         if door.held and self._crowd.full(self._caller(scope)):
@@ -150,6 +157,19 @@ class Guard:
             return wait
         browser = cookie_of(scope)
         return self._browsers.wait(browser, cost) if browser and self._space else 0.0
+
+    def _weighing(self, send: Send, scope: Scope) -> Send:
+        """`send`, where what goes out counts."""
+        caller, browser = scope[CALLER], cookie_of(scope) if self._space else ""
+
+        async def sent(message: Message) -> None:
+            cost = len(message.get("body", b"")) / WEIGHT
+            self._addresses.charge(caller, cost)
+            if browser:
+                self._browsers.charge(browser, cost)
+            await send(message)
+
+        return sent
 
     def _caller(self, scope: Scope) -> str:
         return neighbourhood(_address(scope, proxied=self._proxied))
@@ -197,7 +217,8 @@ async def _within(app: ASGIApp, scope: Scope, receive: Receive, send: Send, door
         await send(message)
 
     try:
-        own = limited(receive, largest=door.largest, patience=door.patience)
+        parts = MOST_PARTS if door.file else None
+        own = limited(receive, largest=door.largest, patience=door.patience, parts=parts)
         await app(scope, own, sent)
     except (TooLarge, TooSlow) as error:
         status, text = (413, TOO_LARGE) if isinstance(error, TooLarge) else (408, TOO_SLOW)

@@ -28,14 +28,25 @@ class Pace:
 
     def wait(self, caller: str, cost: float) -> float:
         """0 when it may ask now, which then counts; else how many seconds to wait."""
+        left = self._left(caller)
+        if left < cost:
+            return (cost - left) / self._rate.a_second
+        self.charge(caller, cost)
+        return 0.0
+
+    def charge(self, caller: str, cost: float) -> None:
+        """What it turned out to have asked for; there may be less than nothing left."""
+        left = self._left(caller)
+        self._buckets[caller] = (left - cost, self._clock())
+        while len(self._buckets) > MOST:
+            self._buckets.popitem(last=False)
+
+    def _left(self, caller: str) -> float:
         now = self._clock()
         left, moment = self._buckets.pop(caller, (self._rate.at_once, now))
         left = min(self._rate.at_once, left + (now - moment) * self._rate.a_second)
-        allowed = left >= cost
-        self._buckets[caller] = (left - cost if allowed else left, now)
-        while len(self._buckets) > MOST:
-            self._buckets.popitem(last=False)
-        return 0.0 if allowed else (cost - left) / self._rate.a_second
+        self._buckets[caller] = (left, now)
+        return left
 
 
 def neighbourhood(address: str) -> str:

@@ -60,7 +60,7 @@ class Uploads:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._looked, self._room, self._coming = -LOOK_HOLDS, True, 0
+        self._looked, self._holds, self._room, self._coming = -LOOK_HOLDS, LOOK_HOLDS, True, 0
 
     @asynccontextmanager
     async def coming(self) -> AsyncIterator[None]:
@@ -84,9 +84,11 @@ class Uploads:
 
     async def room(self) -> bool:
         """Whether it takes another file."""
-        if time.monotonic() - self._looked > LOOK_HOLDS:
+        began = time.monotonic()
+        if began - self._looked > self._holds:
             self._room = await asyncio.to_thread(self._has_room)
             self._looked = time.monotonic()
+            self._holds = max(LOOK_HOLDS, 20 * (self._looked - began))
         return self._room
 
     def _has_room(self) -> bool:
