@@ -182,6 +182,16 @@ async def test_a_drip_is_cut_when_the_doors_patience_ends() -> None:
     assert 0.1 < time.monotonic() - began < 1
 
 
+async def test_parts_of_a_form_are_counted_however_it_comes() -> None:
+    form = b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n" * 6
+    for size in (1, 7, 1000):
+        pieces = [form[k : k + size] for k in range(0, len(form), size)]
+        receive = limited(drip(pieces, 0), largest=10_000, patience=5, parts=5)
+        with pytest.raises(TooLarge):
+            for _ in pieces:
+                await receive()
+
+
 async def test_a_byte_too_much_is_one() -> None:
     exact = limited(drip([b"x" * 10] * 10, 0), largest=100, patience=5)
     for _ in range(10):

@@ -60,7 +60,7 @@ def limited(
         came += len(body)
         if parts is not None:
             found += (before + body).lower().count(PART)
-            before = body[1 - len(PART) :]
+            before = (before + body)[1 - len(PART) :]
         if came > largest or (parts is not None and found > parts):
             raise TooLarge
         done = not message.get("more_body", False)
