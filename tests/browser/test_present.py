@@ -52,6 +52,12 @@ def shows(*cards: dict[str, Any], **answers: Any) -> Callable[[Page], None]:
     return before
 
 
+def present(page: Page) -> None:
+    """By its key, once there is something to be seen."""
+    expect(page.locator("#feed .card").first).to_be_visible()
+    page.keyboard.press("p")
+
+
 def shown(page: Page) -> Any:
     return page.locator("#present img")
 
@@ -62,7 +68,7 @@ def expect_shown(page: Page, letter: str) -> None:
 
 def test_p_presents_the_selected_task_and_keys_lead_through_it(app: Program, visit: Visit) -> None:
     page = visit(app.url, before=shows(FOX, LAKE))
-    page.keyboard.press("p")
+    present(page)
     expect(page.locator("#present")).to_be_focused()
     expect(page.locator("#present .caption")).to_have_text("a paper fox")
     for key, letter in (
@@ -78,7 +84,7 @@ def test_the_original_follows_its_rendition(app: Program, visit: Visit) -> None:
     page = visit(app.url, before=shows(FOX))
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url.partition("/pictures/")[2]))
-    page.keyboard.press("p")
+    present(page)
     expect(shown(page)).to_have_attribute("src", re.compile("a{32}$"))
     order = [asked.index(one) for one in ("a" * 32 + "/1280", "a" * 32)]
     assert order == sorted(order)
@@ -88,7 +94,7 @@ def test_the_original_follows_its_rendition(app: Program, visit: Visit) -> None:
 def test_escape_ends_it_and_the_focus_is_where_it_was(app: Program, visit: Visit) -> None:
     page = visit(app.url, before=shows(FOX))
     page.focus("#feed .card")
-    page.keyboard.press("p")
+    present(page)
     expect(page.locator("#present")).to_be_focused()
     assert page.evaluate(
         "document.querySelector('gradio-app, .gradio-container').closest('[inert]')"
@@ -111,7 +117,7 @@ def test_it_fills_the_screen_and_leaving_that_ends_it(app: Program, visit: Visit
 def test_no_key_reaches_the_page_behind(app: Program, visit: Visit) -> None:
     page = visit(app.url, before=shows(FOX))
     asked: list[str] = []
-    page.keyboard.press("p")
+    present(page)
     expect(page.locator("#present")).to_be_visible()
     page.on("request", lambda request: asked.append(request.url))
     page.keyboard.press("Control+Enter")
@@ -143,7 +149,7 @@ def test_starred_ones_are_presented_also_those_that_are_not_on_the_page(
         seen.add(page.locator("#present .caption").text_content())
         page.keyboard.press("ArrowRight")
     assert seen == {"a lake", "an old one"}
-    page.keyboard.press("p")
+    present(page)
     expect(page.locator("#present .caption")).to_have_text("a paper fox")
 
 
@@ -164,7 +170,7 @@ def test_the_first_moment_has_a_switch_and_a_way_out(app: Program, visit: Visit)
 
 def test_the_words_fade_and_come_back(app: Program, visit: Visit) -> None:
     page = visit(app.url, before=shows(FOX))
-    page.keyboard.press("p")
+    present(page)
     caption = page.locator("#present .caption")
     expect(caption).to_be_visible()
     expect(caption).to_be_hidden(timeout=6000)
@@ -177,7 +183,7 @@ def test_the_words_fade_and_come_back(app: Program, visit: Visit) -> None:
 
 def test_clicks_on_the_sides_lead_through_it(app: Program, visit: Visit) -> None:
     page = visit(app.url, before=shows(FOX))
-    page.keyboard.press("p")
+    present(page)
     expect_shown(page, "a")
     for x, letter in ((1400, "b"), (1400, "c"), (40, "b"), (720, "b")):
         page.mouse.click(x, 500)
@@ -212,7 +218,7 @@ def test_a_finger_leads_through_it_and_out(app: Program, visit: Visit) -> None:
 
 def test_a_picture_that_is_gone_is_passed_over(app: Program, visit: Visit) -> None:
     page = visit(app.url, refused=[404], before=shows(FOX, gone="a"))
-    page.keyboard.press("p")
+    present(page)
     expect_shown(page, "b")
     page.keyboard.press("End")
     expect_shown(page, "c")
@@ -241,7 +247,7 @@ def test_where_there_is_nothing_to_show_it_is_said_and_the_page_stays(
 
 def test_less_motion_is_respected(app: Program, visit: Visit) -> None:
     page = visit(app.url, before=shows(FOX), reduced_motion="reduce")
-    page.keyboard.press("p")
+    present(page)
     moves = "getComputedStyle(document.querySelector('#present img')).animationName"
     assert page.evaluate(moves) == "none"
 
@@ -253,7 +259,7 @@ def test_a_comparison_is_presented_whole_row_by_row(app: Program, visit: Visit) 
         for letter, row, column in (("d", 1, 1), ("a", 0, 0), ("c", 1, 0), ("b", 0, 1))
     ]
     page = visit(app.url, refused=[404], before=shows(*cells))
-    page.keyboard.press("p")
+    present(page)
     for letter in "abcd":
         expect_shown(page, letter)
         page.keyboard.press("ArrowRight")
