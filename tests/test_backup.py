@@ -440,7 +440,7 @@ def test_a_folder_in_use_is_not_touched(
     with FileLock(full / "lock"):
         began = time.monotonic()
         assert run(full, "restore", file, "--force") == 1
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 10  # it does not wait for it
     assert "Stop it" in capsys.readouterr().err
     assert tree(full) == before
 

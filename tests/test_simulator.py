@@ -808,13 +808,15 @@ async def test_there_are_no_pictures_but_those_of_finished_tasks() -> None:
 
 async def test_painting_does_not_hold_up_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     at_once, most, lock = 0, 0, threading.Lock()
+    begun, answered = threading.Semaphore(0), threading.Event()
 
     def paint(**details: Any) -> bytes:
         nonlocal at_once, most
         with lock:
             at_once += 1
             most = max(most, at_once)
-        time.sleep(0.1)
+        begun.release()
+        assert answered.wait(timeout=30)
         with lock:
             at_once -= 1
         return b"png"
@@ -824,9 +826,10 @@ async def test_painting_does_not_hold_up_the_loop(monkeypatch: pytest.MonkeyPatc
         task = await caller.done(await caller.make(n=4))
         urls = [image["url"] for image in task["task_result"]["images"]]
         pictures = asyncio.gather(*(caller.http.get(url) for url in urls))
-        started = time.monotonic()
-        await caller.task(task["task_id"])
-        assert time.monotonic() - started < 0.08
+        for _ in range(2):
+            assert await asyncio.to_thread(begun.acquire, timeout=30)
+        await caller.task(task["task_id"])  # while they are painted
+        answered.set()
         await pictures
         assert most == 2
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 CHROMIUMS = ("chromium-headless-shell", "chromium")  # the first has half the cost of a visit
 FLAGS = [
@@ -26,6 +26,7 @@ USUAL: dict[str, Any] = {
     "viewport": {"width": 1440, "height": 1000},
     "reduced_motion": "reduce",
 }
+expect.set_options(timeout=30_000)  # milliseconds: a laden machine takes its time
 # what Gradio itself logs to the console on a page of ours
 KNOWN_NOISE = ("Method not implemented.",)
 

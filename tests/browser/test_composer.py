@@ -202,6 +202,8 @@ def test_a_judgement_that_comes_late_is_not_believed(app: Program, visit: Visit)
     held: list[Route] = []
     page.route("**/run/predict", lambda route: route.continue_() if held else held.append(route))
     page.fill("#field-prompt textarea", "")
+    while not held:
+        page.wait_for_timeout(50)
     page.wait_for_timeout(800)
     assert len(held) == 1
     with page.expect_response("**/run/predict"):

@@ -512,8 +512,8 @@ def test_every_tab_says_that_the_connection_is_lost_and_shows_the_same_after_a_r
     app.start()
     for tab in tabs:
         with suppress(TimeoutError):  # Gradio may load the page anew, and lose a press with it
-            tab.wait_for_function("!window.opened_before && window.kling?.values", timeout=10_000)
-        expect(tab.locator("#banner")).not_to_contain_text("lost", timeout=10_000)
+            tab.wait_for_function("!window.opened_before && window.kling?.values")
+        expect(tab.locator("#banner")).not_to_contain_text("lost")
     ask(tabs[1], "after the restart")
     for tab in tabs:
         expect(tab.locator("#feed .prompt")).to_have_text(

@@ -76,20 +76,20 @@ def test_it_says_what_becomes_of_a_try(lan: Program, visit: Visit, locale: str) 
     expect(said).to_contain_text(unheard)
     page.unroute("**/login")
     give(page, PASSWORD)
-    expect(page.locator("#generate")).to_contain_text("·", timeout=30_000)
+    expect(page.locator("#generate")).to_contain_text("·")
 
 
 def test_a_tab_that_was_logged_out_elsewhere_asks_to_log_in(lan: Program, visit: Visit) -> None:
     page = visit(lan.url, until="input[type=password]", refused={401})
     give(page, PASSWORD)
-    expect(page.locator("#generate")).to_contain_text("·", timeout=30_000)
+    expect(page.locator("#generate")).to_contain_text("·")
     page.fill("#field-prompt textarea", "typed before")
     other = page.context.new_page()
     other.goto(f"{lan.url}/logout")
     page.click("#generate")
-    expect(page.locator("input[type=password]")).to_be_visible(timeout=20_000)
+    expect(page.locator("input[type=password]")).to_be_visible()
     give(page, PASSWORD)
-    expect(page.locator("#field-prompt textarea")).to_have_value("typed before", timeout=30_000)
+    expect(page.locator("#field-prompt textarea")).to_have_value("typed before")
 
 
 def test_who_brought_a_key_for_all_is_told_that_it_is_gone_and_nobody_else(
@@ -97,7 +97,7 @@ def test_who_brought_a_key_for_all_is_told_that_it_is_gone_and_nobody_else(
 ) -> None:
     def come(page: Page, pays: str) -> None:
         give(page, PASSWORD)
-        expect(pill(page)).to_contain_text(pays, timeout=30_000)
+        expect(pill(page)).to_contain_text(pays)
 
     with (
         paid(seconds=QUICK, keys=frozenset({ANN})) as bank,
@@ -107,7 +107,7 @@ def test_who_brought_a_key_for_all_is_told_that_it_is_gone_and_nobody_else(
         mine, other = pages
         come(mine, "Demo")
         bring(mine, ANN)
-        expect(pill(mine)).to_contain_text("A user's key", timeout=30_000)
+        expect(pill(mine)).to_contain_text("A user's key")
         come(other, "A user's key")
         program.stop(signal.SIGTERM)
         program.start()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ pytestmark = pytest.mark.browser
 
 Visit = Callable[..., Page]
 Start = Callable[..., Program]
-DONE = 20_000  # milliseconds for a task to end
+DONE = 60_000  # milliseconds for a task to end
 
 
 def ask(page: Page, prompt: str) -> None:
@@ -55,22 +54,18 @@ def test_the_first_visit_makes_pictures_without_a_key_and_keeps_them(
     assert page.input_value("#field-prompt textarea")
     page.click("#field-n label:has-text('2')")
     expect(page.locator("#generate")).to_have_text(re.compile(r"Generate 2 · ≈ \$0\.028"))
-    pressed = time.monotonic()
     page.click("#generate")
-    expect(page.locator("#stage-state")).to_have_text(
-        re.compile(r"(Submitted|Processing) · \d s"), timeout=5_000
-    )
+    expect(page.locator("#stage-state")).to_have_text(re.compile(r"(Submitted|Processing) · \d s"))
     expect(page.locator("#stage-gallery img[src*='/placeholder/1280x720']")).to_have_count(2)
-    expect(stage_pictures(page)).to_have_count(2, timeout=15_000)
-    assert time.monotonic() - pressed < 15
+    expect(stage_pictures(page)).to_have_count(2, timeout=DONE)
     expect(page.locator("#stage-state")).to_have_text(re.compile("Succeeded"))
     page.reload()
-    expect(stage_pictures(page)).to_have_count(2, timeout=10_000)
+    expect(stage_pictures(page)).to_have_count(2)
     assert fonts == []  # the system's are good
     assert app.stop() == 0
     app.start()
     page.goto(app.url)
-    expect(stage_pictures(page)).to_have_count(2, timeout=10_000)
+    expect(stage_pictures(page)).to_have_count(2)
     page.close()
 
 
@@ -84,7 +79,7 @@ def test_an_open_page_follows_when_the_program_is_given_a_key(
     assert app.stop() == 0
     app.env |= {"KLING_BASE_URL": f"{kling_server.url}/kling", "KLING_API_KEY": "another-key"}
     app.start()
-    expect(page.locator("#pill-account")).to_contain_text("Live", timeout=20_000)
+    expect(page.locator("#pill-account")).to_contain_text("Live")
     expect(page.locator("#banner")).to_be_hidden()
     expect(page.locator("#field-prompt textarea")).to_have_value("typed before the restart")
 

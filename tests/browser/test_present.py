@@ -173,7 +173,7 @@ def test_the_words_fade_and_come_back(app: Program, visit: Visit) -> None:
     present(page)
     caption = page.locator("#present .caption")
     expect(caption).to_be_visible()
-    expect(caption).to_be_hidden(timeout=6000)
+    expect(caption).to_be_hidden()
     expect(page.locator("#present .bar")).to_be_hidden()
     page.mouse.move(300, 300)
     page.mouse.move(320, 320)
@@ -242,7 +242,7 @@ def test_where_there_is_nothing_to_show_it_is_said_and_the_page_stays(
     page.keyboard.press(key)
     expect(page.locator("#present-sorry")).to_have_text(sentence)
     expect(page.locator("#present")).to_have_count(0)
-    expect(page.locator("#present-sorry")).to_have_count(0, timeout=6000)
+    expect(page.locator("#present-sorry")).to_have_count(0)
 
 
 def test_less_motion_is_respected(app: Program, visit: Visit) -> None:

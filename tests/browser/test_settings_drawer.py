@@ -20,7 +20,7 @@ pytestmark = pytest.mark.browser
 
 Visit = Callable[..., Page]
 Start = Callable[..., Program]
-DONE = 20_000  # milliseconds for a task to end
+DONE = 60_000  # milliseconds for a task to end
 ACCOUNT = re.compile(r"/studio/account(\?|$)")
 
 

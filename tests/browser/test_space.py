@@ -38,7 +38,7 @@ HUB = "https://huggingface.co/"
 # Hugging Face is played by this machine, so that Chromium takes it for a page of the internet's
 # that reaches for somebody's own machine
 FROM_ANYWHERE = "--disable-features=LocalNetworkAccessChecks"
-BACK = 30_000  # milliseconds for the program to be up again and the page to hear of it
+BACK = 60_000  # milliseconds for the program to be up again and the page to hear of it
 
 
 @pytest.fixture(scope="module")

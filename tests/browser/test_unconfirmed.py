@@ -159,7 +159,7 @@ def test_a_question_is_taken_back_when_the_task_is_found(
     lost(page, "found meanwhile #timeout")
     page.click("#act-again")
     expect(page.locator("#sure")).to_be_visible()
-    expect(page.locator("#sure")).to_have_count(0, timeout=40_000)
+    expect(page.locator("#sure")).to_have_count(0, timeout=DONE)
     expect(page.locator("#stage-state")).to_have_text(re.compile("Succeeded"), timeout=DONE)
     assert posts(kling_server, "found meanwhile #timeout") == 1
 
@@ -284,7 +284,7 @@ def test_what_support_asks_for_is_copied_by_keyboard_even_without_https(
         page.focus("#field-prompt textarea")
         page.keyboard.press("Control+V")
         expect(page.locator("#field-prompt textarea")).to_have_value(value)
-    expect(page.locator("#stage-details .copy.done")).to_have_count(0, timeout=5000)
+    expect(page.locator("#stage-details .copy.done")).to_have_count(0)
 
 
 def test_what_kling_said_is_plain_text_wherever_it_stands(studio: Program, visit: Visit) -> None:

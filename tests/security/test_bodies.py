@@ -174,12 +174,12 @@ def drip(pieces: list[bytes], every: float) -> Receive:
 
 
 async def test_a_drip_is_cut_when_the_doors_patience_ends() -> None:
-    slow = limited(drip([b"x"] * 100, 0.02), largest=1000, patience=0.2)
+    slow = limited(drip([b"x"] * 1000, 0.02), largest=1000, patience=0.2)
     began = time.monotonic()
     with pytest.raises(TooSlow):
         while True:
             await slow()
-    assert 0.1 < time.monotonic() - began < 1
+    assert 0.1 < time.monotonic() - began < 10
 
 
 async def test_parts_of_a_form_are_counted_however_it_comes() -> None:
@@ -406,7 +406,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(here: Visitor, local: Program)
         with wire(here) as one:
             one.sendall(head("/gradio_api/upload", f"Content-Length: {length}", kind) + whole)
             time.sleep(0.5)
-    eventually(lambda: {path for path in folder.rglob("*") if path.is_file()} <= before, within=5)
+    eventually(lambda: {path for path in folder.rglob("*") if path.is_file()} <= before)
 
 
 def test_nor_does_it_while_somebody_takes_their_time(here: Visitor, local: Program) -> None:
@@ -426,9 +426,9 @@ def test_nor_does_it_while_somebody_takes_their_time(here: Visitor, local: Progr
         long_ago = time.time() - doors.UPLOAD_PATIENCE - 1
         os.utime(broken, (long_ago, long_ago))
         assert uploaded(here, part("files", file="a.png") + b"--b--\r\n") == 200
-        eventually(lambda: not broken.exists(), within=5)
+        eventually(lambda: not broken.exists())
         assert under_way.exists()
-    eventually(lambda: not under_way.exists(), within=5)
+    eventually(lambda: not under_way.exists())
 
 
 def test_a_picture_that_grows_when_it_is_opened_is_refused_soon(
