@@ -81,6 +81,15 @@ class Program:
                 if found and not self.url:
                     self.url = found.group()
 
+    @property
+    def cpu(self) -> float:
+        """Seconds of user and system together that it has spent so far, asked of the kernel and not
+        of the program."""
+        assert self.process
+        stat = Path(f"/proc/{self.process.pid}/stat").read_text()
+        user, system = stat.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         assert self.process
         self.process.send_signal(number)

@@ -157,8 +157,9 @@ async def test_a_list_that_anothers_key_lacks_is_no_matter_to_the_studios(
             given = await studio.submit(request, owner="bob", nonce=token_hex(16))
         there = False
         assert await studio.bring_key(ANN, owner="ann") is None
-        while UNLISTED not in studio.history.learned("own"):  # noqa: ASYNC110 — no event
-            await asyncio.sleep(0.05)
+        async with asyncio.timeout(30):
+            while UNLISTED not in studio.history.learned("own"):  # noqa: ASYNC110 — no event
+                await asyncio.sleep(0.05)
         given = await studio.submit(request, owner="bob", nonce=token_hex(16))
         assert given == {"": UNPRICED}
     await closed(studio)

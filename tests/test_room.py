@@ -95,3 +95,12 @@ async def test_more_pictures_than_can_be_read_soon_are_refused_at_once(
     assert [isinstance(one, Reference) for one in came] == [True, True, False, False, False]
     assert {one for one in came if not isinstance(one, Reference)} == {BUSY}
     assert isinstance(await folder.receive(photo()), Reference)
+
+
+async def test_one_person_has_not_everybodys_places(tmp_path: Path) -> None:
+    folder = PictureFolder(tmp_path / "pictures")
+    asked = [*["ann"] * (pictures.EACH + 2), "bob"]
+    came = await asyncio.gather(*(folder.receive(photo(), whose=one) for one in asked))
+    refused = [one for one, given in zip(asked, came, strict=True) if given == BUSY]
+    assert refused == ["ann", "ann"]
+    assert isinstance(await folder.receive(photo(), whose="ann"), Reference)

@@ -15,7 +15,6 @@ from .crowd import BROWSERS, Crowd, crowd
 from .figure import Figure, NotMeasured, Spread, spread
 from .idle import SETTLE, SPACE, TASKS
 from .orders import order, told
-from .processes import cpu_of
 from .served import served
 
 SECONDS = 15  # changes of each owner
@@ -56,9 +55,9 @@ def _watched(program: Program, browsers: Crowd, owners: Sequence[str]) -> tuple[
 
 def _spent(program: Program, owners: Sequence[str]) -> float:
     """Per cent of one core while every owner has its changes."""
-    cpu, began = cpu_of(program), time.monotonic()
+    cpu, began = program.cpu, time.monotonic()
     order(program.url, "change", owners=owners, seconds=SECONDS)
-    return 100 * (cpu_of(program) - cpu) / (time.monotonic() - began)
+    return 100 * (program.cpu - cpu) / (time.monotonic() - began)
 
 
 def _late(

@@ -18,7 +18,6 @@ from ..program import Program
 from .figure import Figure, NotMeasured
 from .idle import SETTLE
 from .polled import polled
-from .processes import cpu_of
 from .rows import write_history
 from .served import served
 from .visitors import poll
@@ -81,6 +80,6 @@ async def _cost(program: Program, ask: Ask) -> float:
     for number in range(WARM_UP + TIMES):
         if number == WARM_UP:
             await asyncio.sleep(SETTLE)
-            cpu = cpu_of(program)
+            cpu = program.cpu
         await ask(wire)
-    return 1000 * (cpu_of(program) - cpu) / TIMES
+    return 1000 * (program.cpu - cpu) / TIMES

@@ -397,6 +397,12 @@ def test_a_form_that_is_none_uploads_nothing_and_breaks_nothing(
         assert uploaded(here, content, kind) in (400, 413, 422)
 
 
+def test_more_files_at_once_than_a_page_sends_are_refused(here: Visitor) -> None:
+    file = part("files", file="a.png")
+    assert uploaded(here, file + b"--b--\r\n") == 200
+    assert uploaded(here, file * 6 + b"--b--\r\n") == 413
+
+
 def test_an_upload_that_breaks_off_leaves_nothing(here: Visitor, local: Program) -> None:
     folder = Path(local.env["KLING_UI_DATA_DIR"]) / "uploads"
     before = {path for path in folder.rglob("*") if path.is_file()}
