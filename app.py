@@ -215,6 +215,7 @@ def launch(settings: Settings, studio: Studio) -> None:
     """Serve the page until a signal says stop, then leave in good order."""
     # Gradio reads its environment when it is imported
     with importing_gradio():
+        from kling_ui.ui.habits import Calls
         from kling_ui.ui.page import DEMO_BANNER, STYLE, VISITOR_BANNER, Page
         from kling_ui.ui.serve import connections, serve
 
@@ -236,6 +237,7 @@ def launch(settings: Settings, studio: Studio) -> None:
     guard = guard_of(settings, uploads, login, ancestors=ancestors)
     folder = None if space else settings.data_dir
     own = routes(studio, assets, page=boot.mark, folder=folder, mode=settings.mode)
+    calls = Calls(page.blocks)
     kept = VISITORS_UPLOADS_STAY if space else UPLOADS_STAY
     serve(
         page,
@@ -247,7 +249,7 @@ def launch(settings: Settings, studio: Studio) -> None:
                 partial(hang_up, partial(connections, page)),
             ),
             "routes": [*own],
-            "middleware": [*middleware(guard, Owners(shared=not space), boot)],
+            "middleware": [*middleware(guard, Owners(shared=not space), boot, calls)],
             "exception_handlers": {**EXCEPTIONS},
             "openapi_url": None,
         },

@@ -36,6 +36,7 @@ from kling_ui.pictures import (
     pixels,
 )
 from kling_ui.pictures.folder import MOST_AT_HAND
+from kling_ui.pictures.parts import LARGEST_PROFILE, MOST_TAGS, plain_profile
 from kling_ui.text import Text
 
 
@@ -224,6 +225,25 @@ def swapped_profile() -> bytes:
     return swap.replace(b"?XYZ", b"bXYZ", 1)
 
 
+def programmed_profile(steps: int) -> bytes:
+    """sRGB, and beside it a program of so many steps that all are the same bytes."""
+    plain = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    (count,) = struct.unpack_from(">I", plain, 128)
+    end = 132 + 12 * count
+    tags = [struct.unpack_from(">4sII", plain, at) for at in range(132, end, 12)]
+    curve = (
+        b"curf" + struct.pack(">4xHH", 1, 0) + b"parf" + struct.pack(">4xHH4f", 0, 0, 1, 1, 0, 0)
+    )
+    step = b"cvst" + struct.pack(">4xHH", 3, 3) + struct.pack(">II", 36, len(curve)) * 3 + curve
+    places = struct.pack(">II", 16 + 8 * steps, len(step)) * steps
+    program = b"mpet" + struct.pack(">4xHHI", 3, 3, steps) + places + step
+    moved = [(name, at + 12, size) for name, at, size in tags]
+    moved.append((b"D2B0", len(plain) + 12, len(program)))
+    table = b"".join(struct.pack(">4sII", *tag) for tag in moved)
+    whole = plain[4:128] + struct.pack(">I", count + 1) + table + plain[end:] + program
+    return struct.pack(">I", 4 + len(whole)) + whole
+
+
 def crowded_exif(tags: int, size: int) -> bytes:
     """Every one of its tags names the same bytes."""
     at = 8 + 2 + 12 * tags + 4
@@ -271,7 +291,7 @@ def many_parts(kind: str, number: int) -> bytes:
 
 @pytest.mark.parametrize(
     ("kind", "number"),
-    [("chunks", 1001), ("data", 50_001), ("segments", 1001), ("scans", 201)],
+    [("chunks", 1001), ("data", 50_001), ("segments", 1001), ("scans", 51)],
 )
 def test_a_picture_of_too_many_parts_is_refused_before_they_are_read(
     kind: str, number: int
@@ -348,6 +368,23 @@ def test_a_useless_profile_is_ignored(profile: bytes) -> None:
     grey = Image.new("L", (320, 320), 99)
     other_kind = saved(grey, icc_profile=swapped_profile())
     assert opened(clean_reference(other_kind)).getpixel((1, 1)) == (99, 99, 99)
+
+
+def test_a_profile_that_is_a_program_is_not_run() -> None:
+    """A step takes as long as all the rest; a picture of 100 kB may have thousands."""
+    assert plain_profile(swapped_profile())
+    many = struct.pack(">I", MOST_TAGS + 1)
+    for profile in (
+        programmed_profile(1),
+        swapped_profile() + bytes(LARGEST_PROFILE),
+        swapped_profile()[:128] + many + bytes(12 * MOST_TAGS + 12),
+        swapped_profile()[:140],
+    ):
+        assert not plain_profile(profile)
+    red, began = Image.new("RGB", (320, 320), (250, 0, 0)), time.process_time()
+    clean = clean_reference(saved(red, icc_profile=programmed_profile(1000)))
+    assert opened(clean).getpixel((1, 1)) == (250, 0, 0)
+    assert time.process_time() - began < 2
 
 
 def close(pixel: Any, wanted: tuple[int, int, int], by: int) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from kling_ui.settings import Redactor, Secret
+from kling_ui.settings.redaction import A_SECOND, AT_ONCE, LONGEST_LINE, Measure, presentable
 
 KEY = "sk-canary/0123+456="
 
@@ -103,3 +104,35 @@ def test_the_stream_below_is_asked_for_all_else(redactor: Redactor) -> None:
     stream.flush()
     assert isinstance(stream.isatty(), bool)
     assert stream.encoding
+
+
+# what strangers could write
+
+
+def test_nobodys_text_passes_for_an_entry_of_its_own() -> None:
+    said = "Error: no file /tmp/a\n12:00 ERROR forged\r\x1b[2Kgone\n  File x\n\n"
+    told = "Error: no file /tmp/a\n  12:00 ERROR forged\\x0d\\x1b[2Kgone\n  File x\n\n"
+    assert presentable(said) == told
+    assert presentable("plain\tenough\n") == "plain\tenough\n"
+
+
+def test_a_line_has_an_end(redactor: Redactor) -> None:
+    below = io.StringIO()
+    stream = redactor.stand_on(below)
+    stream.write("x" * (LONGEST_LINE + 7) + "\n" + "y" * LONGEST_LINE)
+    assert below.getvalue() == f"{'x' * LONGEST_LINE}… (7 more characters)\n  {'y' * LONGEST_LINE}"
+
+
+def test_no_more_is_written_than_a_log_can_hold() -> None:
+    now = 0.0
+    measure = Measure(clock=lambda: now)
+    line = "x" * 999 + "\n"
+    assert sum(len(measure.of(line)) for _ in range(3000)) == AT_ONCE
+    now += 1
+    assert measure.of(line) == ""  # not one for each second
+    now += LONGEST_LINE / A_SECOND
+    told = measure.of(line)
+    assert told.endswith(line)
+    assert f"{2000 * 1000 + 1000} characters left out" in told
+    now += 1
+    assert measure.of(line) == line

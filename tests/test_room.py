@@ -14,6 +14,7 @@ import pytest
 from kling_ui.pictures import BUSY, PictureFolder, Reference
 from kling_ui.pictures import folder as pictures
 from kling_ui.web import Uploads
+from kling_ui.web.guard.pace import neighbourhood
 from kling_ui.web.guard.room import MOST_FILES
 
 from .conftest import photo
@@ -104,3 +105,21 @@ async def test_one_person_has_not_everybodys_places(tmp_path: Path) -> None:
     refused = [one for one, given in zip(asked, came, strict=True) if given == BUSY]
     assert refused == ["ann", "ann"]
     assert isinstance(await folder.receive(photo(), whose="ann"), Reference)
+
+
+@pytest.mark.parametrize(
+    ("address", "whose"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("192.0.2.1:5555", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("[::ffff:192.0.2.1]:443", "192.0.2.1"),
+        ("2001:db8::1", "2001:0db8:0000:0000"),
+        ("[2001:db8::2]:443", "2001:0db8:0000:0000"),
+        ("fe80::1%eth0", "fe80:0000:0000:0000"),
+        ("unknown", "unknown"),
+        ("", ""),
+    ],
+)
+def test_an_address_is_one_caller_however_it_is_written(address: str, whose: str) -> None:
+    assert neighbourhood(address) == whose

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import httpx
 import pytest
 from starlette.applications import Starlette
@@ -21,6 +22,7 @@ from starlette.routing import Route
 from kling_ui.history import NewTask
 from kling_ui.studio import Studio
 from kling_ui.task import State, Task
+from kling_ui.ui.habits import Calls
 from kling_ui.web import Assets, Boot, Owners, middleware, routes
 from kling_ui.web.cards import Cards
 from kling_ui.web.language import language
@@ -50,7 +52,7 @@ def site(studio: Studio, *, shared: bool = True) -> Starlette:
     boot = Boot(faces={"": facts}, code="/*code*/")
     return Starlette(
         routes=[*own, *routes(studio, Assets(ROOT / "assets"))],
-        middleware=[*middleware(guard(), Owners(shared=shared), boot)],
+        middleware=[*middleware(guard(), Owners(shared=shared), boot, Calls(gr.Blocks()))],
     )
 
 

@@ -1,4 +1,4 @@
-"""The parts a picture's file is made of, counted before Pillow reads them one by one."""
+"""The parts a picture's file is made of, looked at before Pillow reads them one by one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import IO
 
 # A photo has some twenty; an image's data alone may stand in thousands, of 8 kB each.
 MOST_PARTS, MOST_OF_DATA = 1000, 50_000
-MOST_SCANS = 200  # of a progressive JPEG; each goes through all its pixels
+MOST_SCANS = 50  # of a progressive JPEG, usually ten; each goes through all its pixels
+LARGEST_PROFILE, MOST_TAGS = 4_000_000, 100  # bytes of a colour profile, and what is in it
 _BLOCK = 1 << 20
 _DATA = {b"IDAT", b"fdAT"}
 _ALONE = {0x01, *range(0xD0, 0xD9)}  # JPEG markers without a length
@@ -35,6 +36,21 @@ def check_parts(file: IO[bytes], kind: str) -> None:
         pass
     finally:
         file.seek(0)
+
+
+def plain_profile(profile: bytes) -> bool:
+    """Whether these colours are soon worked out. A profile may also be a program, of thousands of
+    steps that all stand in the same few bytes (ICC.1, multiProcessElementsType)."""
+    if len(profile) > LARGEST_PROFILE:
+        return False
+    try:
+        (count,) = struct.unpack_from(">I", profile, 128)
+        if count > MOST_TAGS:
+            return False
+        places = [struct.unpack_from(">I", profile, 136 + 12 * k)[0] for k in range(count)]
+    except struct.error:
+        return False
+    return not any(profile[place : place + 4] == b"mpet" for place in places)
 
 
 def _within(parts: Iterator[bytes]) -> None:

@@ -16,7 +16,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from ..text import Text
-from .parts import TooManyParts, check_parts
+from .parts import TooManyParts, check_parts, plain_profile
 
 BROKEN = Text(
     "The picture is damaged or cut short and cannot be read. Save it again or choose another.",
@@ -207,10 +207,10 @@ def shrink(image: Image.Image, longest: int, *, gap: float = 3.0) -> Image.Image
 
 
 def srgb(image: Image.Image) -> Image.Image:
-    """In sRGB colours, RGB or RGBA, by the picture's own profile where that is usable."""
+    """In sRGB colours, RGB or RGBA, by the picture's own profile where that is usable and plain."""
     target = "RGBA" if image.mode == "RGBA" else "RGB"
     profile = image.info.get("icc_profile")
-    if profile:
+    if profile and plain_profile(profile):
         with contextlib.suppress(ImageCms.PyCMSError, OSError, ValueError, TypeError):
             managed = ImageCms.profileToProfile(
                 image,

@@ -1,12 +1,13 @@
-"""Takes secrets out of whatever is written down."""
+"""Takes out of whatever is written down what is secret, and what a stranger could do with it."""
 
 from __future__ import annotations
 
 import io
 import logging
 import re
+import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, TextIO, cast
 from urllib.parse import quote
@@ -15,7 +16,10 @@ from .secret import Secret
 
 HIDDEN = "***"
 SHORTEST = 6  # characters; a shorter one is part of too many words
+LONGEST_LINE = 2000  # characters
+AT_ONCE, A_SECOND = 1_000_000, 1000.0  # characters that are written down, and in the long run
 _BEARER = re.compile(r"(?i)\b(bearer\s+)[^\s'\"\\]+")
+_STEERING = {n: f"\\x{n:02x}" for n in (*range(9), *range(11, 32), *range(127, 160))}
 
 
 class Redactor:
@@ -39,7 +43,7 @@ class Redactor:
         return _BEARER.sub(rf"\1{HIDDEN}", text)
 
     def stand_on(self, stream: TextIO) -> TextIO:
-        """`stream`, without secrets in what is written to it."""
+        """`stream`, with no more written to it than is fit to be read."""
         return cast(TextIO, _Clean(stream, self))
 
     def stand_on_logging(self) -> None:
@@ -60,12 +64,32 @@ class Redactor:
         return record
 
 
+class Measure:
+    """Lets through what a log can hold, and tells how much it did not."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._moment = clock, clock()
+        self._left, self._out = float(AT_ONCE), 0
+
+    def of(self, text: str) -> str:
+        now = self._clock()
+        self._left = min(AT_ONCE, self._left + (now - self._moment) * A_SECOND)
+        self._moment = now
+        if len(text) > self._left or (self._out and self._left < LONGEST_LINE):
+            self._out += len(text)
+            return ""
+        self._left -= len(text)
+        if self._out:
+            text, self._out = f"… {self._out} characters left out: too many came\n{text}", 0
+        return text
+
+
 class _Clean(io.TextIOBase):
     def __init__(self, stream: TextIO, redactor: Redactor) -> None:
-        self._stream, self._redactor = stream, redactor
+        self._stream, self._redactor, self._measure = stream, redactor, Measure()
 
     def write(self, text: str) -> int:
-        self._stream.write(self._redactor.clean(text))
+        self._stream.write(self._measure.of(presentable(self._redactor.clean(text))))
         return len(text)
 
     def flush(self) -> None:
@@ -83,6 +107,19 @@ class _Clean(io.TextIOBase):
     @property
     def encoding(self) -> str:  # type: ignore[override]
         return self._stream.encoding
+
+
+def presentable(text: str) -> str:
+    """What is written in one go, so that a part of it cannot pass for another entry or steer a
+    terminal: later lines are set in, and long ones cut."""
+    first, *others = (_cut(line) for line in text.translate(_STEERING).split("\n"))
+    set_in = (line if not line or line[0].isspace() else f"  {line}" for line in others)
+    return "\n".join([first, *set_in])
+
+
+def _cut(line: str) -> str:
+    more = len(line) - LONGEST_LINE
+    return f"{line[:LONGEST_LINE]}… ({more} more characters)" if more > 0 else line
 
 
 def _looks(secret: Secret) -> set[str]:

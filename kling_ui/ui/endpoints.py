@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
-from gradio import processing_utils
 
 from ..studio import Problems, Studio
 from ..task import Task, is_id
@@ -14,25 +13,10 @@ from ..text import Text
 from ..web.cards import error_of, note_of
 from ..web.language import language
 from ..web.links import base_of, picture_link
-from ..web.owner import caller_of, owner_of
+from ..web.owner import NO_IDENTITY, caller_of, owner_of
 from .form import Uploads
 
 NO_SUCH_TASK = Text("task_id: no such task of yours.", "task_id：没有这个任务。")
-NO_OWNER = Text(
-    "No identity: fetch /config first and keep its cookie, as gradio_client does.",
-    "没有身份：请先访问 /config 并保留其 Cookie（gradio_client 会自动处理）。",
-)
-
-
-def leave_urls_alone() -> None:
-    """Gradio would fetch whatever a caller names by URL, for a widget of any kind, of any size and
-    before the widget's function runs. Here it fetches nothing: an address is passed on to Kling, or
-    is no picture. It has no setting for that."""
-
-    async def as_it_is(url: str, cache_dir: str) -> str:
-        return url
-
-    processing_utils.async_ssrf_protected_download = as_it_is
 
 
 def refuse(text: Text, request: gr.Request) -> gr.Error:
@@ -80,7 +64,7 @@ class Endpoints:
     def _owner(self, request: gr.Request) -> str:
         owner = owner_of(request)
         if not owner:
-            raise refuse(NO_OWNER, request)
+            raise refuse(NO_IDENTITY, request)
         return owner
 
     def _described(self, task: Task, request: gr.Request) -> dict[str, Any]:

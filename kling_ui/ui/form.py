@@ -23,6 +23,7 @@ from ..request import SPECS, ImageRequest
 from ..studio import Problems
 from ..task import Picture
 from ..text import Text
+from ..web.sessions import LONGEST_PATH
 
 BLANK = ImageRequest()
 KIND_NAMES = {
@@ -37,7 +38,6 @@ COMPARED = {
     "compare_ratios": Text("Shapes", "画幅"),
 }
 REMEMBERED = 256  # cleaned uploads whose paths are known
-LONGEST_PATH = 4096  # characters; every part of a path is looked at, with all before it
 ADDRESS = ("http://", "https://")
 NO_ROOM = Text(
     "The disk is full: the picture could not be kept. Try again later.",
@@ -180,7 +180,7 @@ class Uploads:
 
     def _uploaded(self, name: str) -> Path | None:
         """The file of that name; None where it is no upload, or no name a file could have."""
-        if len(name) > LONGEST_PATH:
+        if len(name) > LONGEST_PATH:  # every part of it is looked at, with all before it
             return None
         try:
             path = Path(name).resolve()

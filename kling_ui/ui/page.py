@@ -21,9 +21,10 @@ from ..web import Assets
 from ..web.links import PREFIX
 from .actions import Actions
 from .composer import ALL_AT_ONCE, QUIET, Composer
-from .endpoints import Endpoints, leave_urls_alone
+from .endpoints import Endpoints
 from .examples import EXAMPLES, FIRST_PROMPT, STYLES, Example
 from .form import COMPARED
+from .habits import break_habits
 from .speech import Speech
 from .stage import Stage
 from .words import words
@@ -274,7 +275,7 @@ class Page:
 
         for function in (submit, task, tasks):
             api(function, api_name=function.__name__, concurrency_limit=None)
-        leave_urls_alone()
+        break_habits()
 
 
 def _filled(example: Example, lang: Lang) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from .keys import key_routes
 from .owner import Owners
 from .packing import Packing
 from .pictures import picture_routes
-from .sessions import Sessions
+from .sessions import Calls, Sessions
 from .tasks import task_routes
 
 __all__ = [
@@ -64,8 +64,8 @@ def routes(
     ]
 
 
-def middleware(guard: Guard, owners: Owners, boot: Boot) -> Sequence[Middleware]:
+def middleware(guard: Guard, owners: Owners, boot: Boot, calls: Calls) -> Sequence[Middleware]:
     """Outermost first."""
-    told_apart = [] if owners.shared else [Middleware(Sessions().around)]
+    told_apart = [] if owners.shared else [Middleware(Sessions(calls).around)]
     inner = [Middleware(boot.around), Middleware(Packing().around)]
     return [Middleware(guard.around), Middleware(owners.around), *told_apart, *inner]

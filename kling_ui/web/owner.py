@@ -17,9 +17,14 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..studio import OPERATOR
+from ..text import Text
 from .incoming import incoming
 
 COOKIE = "kling_owner"
+NO_IDENTITY = Text(
+    "No identity: fetch /config first and keep its cookie, as gradio_client does.",
+    "没有身份：请先访问 /config 并保留其 Cookie（gradio_client 会自动处理）。",
+)
 NOBODY = ""  # owns nothing: a caller that has not been given its cookie yet
 _MINTED_ON = {"/", "/config", "/config/"}
 CALLER = "kling_caller"  # what the guard writes down

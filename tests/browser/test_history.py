@@ -121,7 +121,7 @@ def prompts(page: Page) -> list[str]:
 
 def scroll_to_the_end(page: Page, count: int) -> None:
     """Until so many cards are there."""
-    for _ in range(60):
+    for _ in range(300):
         page.mouse.wheel(0, 20_000)
         if cards(page).count() >= count:
             return

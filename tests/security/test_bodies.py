@@ -20,6 +20,7 @@ from starlette.types import Message, Receive
 
 from kling_ui.web.guard import doors, waiting
 from kling_ui.web.guard.body import TooLarge, TooSlow, limited
+from kling_ui.web.sessions import MOST_UNREAD
 
 from ..program import Program
 from .visitor import STUDIO, Visitor, eventually, nonce
@@ -49,6 +50,13 @@ def here(local: Program) -> Iterator[Visitor]:
     one = Visitor.come(local, space=False)
     yield one
     assert one.get("/config").status_code == 200  # whatever came in before
+    one.http.close()
+
+
+@pytest.fixture
+def there(space: Program) -> Iterator[Visitor]:
+    one = Visitor.come(space, patient=False)
+    yield one
     one.http.close()
 
 
@@ -403,6 +411,41 @@ def test_more_files_at_once_than_a_page_sends_are_refused(here: Visitor) -> None
     assert uploaded(here, file * 6 + b"--b--\r\n") == 413
 
 
+def test_json_that_is_no_forms_goes_no_further(there: Visitor) -> None:
+    event = there.events.id("judged")
+    numbers, deep = [1] * 3000, json.loads("[" * 50 + "]" * 50)
+    named = {"path": "/tmp/a\n12:00 ERROR forged", "meta": {"_type": "gradio.FileData"}}
+    long = {**named, "path": "/tmp/" + "a" * 5000}
+    for odd in (numbers, deep, named, long, [{"inside": named}]):
+        count = len(there.events.names(event))
+        for path, body in (
+            ("run/predict", {"fn_index": event, "session_hash": there.session}),
+            ("call/submit", {}),
+        ):
+            answer = there.post(f"/gradio_api/{path}", {**body, "data": [odd] * count})
+            assert answer.status_code == 400, path
+            assert answer.text == "That cannot be read."
+    for broken in (b"", b"[]", b"1", b'{"data": ['):
+        answer = there.http.post("/gradio_api/call/tasks", content=broken)
+        assert answer.status_code == 400
+
+
+def test_answers_that_nobody_reads_are_not_kept_without_end(there: Visitor) -> None:
+    calls = [there.post("/gradio_api/call/tasks", {"data": []}) for _ in range(MOST_UNREAD + 1)]
+    assert [one.status_code for one in calls] == [*[200] * MOST_UNREAD, 429]
+    assert f"{MOST_UNREAD} answers wait" in calls[-1].text
+    assert there.run(there.events.id("judged"), []).status_code != 429
+    event = calls[0].json()["event_id"]
+    assert "complete" in there.get(f"/gradio_api/call/tasks/{event}").text
+    assert there.post("/gradio_api/call/tasks", {"data": []}).status_code == 200
+
+
+def test_nobody_listens_where_nothing_is_said(there: Visitor) -> None:
+    for session in (there.session, "made-up"):
+        params = {"session_hash": session}
+        assert there.get("/gradio_api/queue/data", params=params).status_code == 404
+
+
 def test_an_upload_that_breaks_off_leaves_nothing(here: Visitor, local: Program) -> None:
     folder = Path(local.env["KLING_UI_DATA_DIR"]) / "uploads"
     before = {path for path in folder.rglob("*") if path.is_file()}
@@ -430,9 +473,14 @@ def test_nor_does_it_while_somebody_takes_their_time(here: Visitor, local: Progr
         with wire(here) as one:
             broken = begun(one)
         long_ago = time.time() - doors.UPLOAD_PATIENCE - 1
-        os.utime(broken, (long_ago, long_ago))
-        assert uploaded(here, part("files", file="a.png") + b"--b--\r\n") == 200
-        eventually(lambda: not broken.exists())
+
+        def swept() -> bool:
+            with suppress(FileNotFoundError):
+                os.utime(broken, (long_ago, long_ago))  # what still came in made it new
+            assert uploaded(here, part("files", file="a.png") + b"--b--\r\n") == 200
+            return not broken.exists()
+
+        eventually(swept)
         assert under_way.exists()
     eventually(lambda: not under_way.exists())
 

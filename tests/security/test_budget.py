@@ -138,19 +138,21 @@ def by_button(one: Visitor, prompt: str, n: int = 1, **fields: Any) -> tuple[boo
 
 
 def by_queue(one: Visitor, prompt: str, n: int = 1, **fields: Any) -> tuple[bool, str]:
-    event = one.events.id("pressed")
-    given = {"prompt": prompt, "model_name": "kling-v3", "nonce": nonce(), "n": n, **fields}
-    lines = one.queued((event, one.events.inputs(event, **given)), session_hash=nonce())
+    """As Gradio's clients do."""
+    data = for_scripts(prompt, n, **fields)
+    lines = one.queued((one.events.id("submit"), data), session_hash=nonce())
     found = next(json.loads(line[6:]) for line in lines if "process_completed" in line)
-    (report,) = found["output"]["data"]
-    return bool(report["task"]), json.dumps(report["problems"], ensure_ascii=False)
+    return found["success"], json.dumps(found["output"], ensure_ascii=False)
 
 
 def by_script(one: Visitor, prompt: str, n: int = 1, **fields: Any) -> tuple[bool, str]:
-    model = fields.get("model_name", "kling-v3")
-    data = [prompt, model, "", None, "", None, None, "1k", n, "16:9", False, "", "", ""]
-    kind, said = one.call("submit", *data)
+    kind, said = one.call("submit", *for_scripts(prompt, n, **fields))
     return kind == "complete", json.dumps(said, ensure_ascii=False)
+
+
+def for_scripts(prompt: str, n: int, **fields: Any) -> list[Any]:
+    model = fields.get("model_name", "kling-v3")
+    return [prompt, model, "", None, "", None, None, "1k", n, "16:9", False, "", "", ""]
 
 
 WAYS = (by_button, by_queue, by_script)
@@ -330,8 +332,10 @@ def test_nobody_without_a_cookie_spends_anything(
 ) -> None:
     one, prompt = come(studio), nonce()
     del one.http.headers["cookie"]
-    for way in WAYS:
+    for way in (by_button, by_script):
         assert not way(one, prompt)[0]
+    body = {"fn_index": one.events.id("submit"), "data": for_scripts(prompt, 1)}
+    assert one.post("/gradio_api/queue/join", body).status_code == 403
     assert till.of(prompt) == []
 
 
@@ -388,7 +392,7 @@ def test_all_together_spend_no_more_than_the_budget(
     assert till.of(prompt) == []
     for way in WAYS:  # too much at once: 60 pictures
         grid = {"compare_ratios": ["1:1", "16:9", "9:16", "4:3"]}
-        if way is not by_script:
+        if way is by_button:
             taken, said = way(come(purse), prompt, 9, **grid)
             assert not taken
             assert NO_MONEY in said

@@ -38,7 +38,7 @@ STAY: dict[tuple[str, str], str] = {
     ("POST", "/gradio_api/run/{api_name}"): "/gradio_api/run/predict",
     ("POST", "/gradio_api/run/{api_name}/"): "/gradio_api/run/predict/",
     ("POST", "/gradio_api/queue/join"): "/gradio_api/queue/join",
-    ("GET", "/gradio_api/queue/data"): "/gradio_api/queue/data",
+    ("GET", "/gradio_api/queue/data"): "/gradio_api/queue/data?session_hash=abc",
     ("POST", "/gradio_api/call/{api_name}"): "/gradio_api/call/tasks",
     ("POST", "/gradio_api/call/{api_name}/"): "/gradio_api/call/tasks/",
     ("GET", "/gradio_api/call/{api_name}/{event_id}"): "/gradio_api/call/tasks/{event}",
@@ -91,7 +91,9 @@ def uploaded(one: Visitor, name: str = "a.jpg", content: bytes = b"") -> str:
 
 def status_of(one: Visitor, method: str, path: str) -> int:
     """Of an answer, which may never end."""
-    body: dict[str, list[str]] | None = {"data": []} if method in ("POST", "PUT", "PATCH") else None
+    changes = method in ("POST", "PUT", "PATCH")
+    event = one.events.id("judged" if "run/" in path else "tasks")
+    body = {"data": [], "fn_index": event} if changes else None
     with one.http.stream(method, path, json=body) as answer:
         return answer.status_code
 
@@ -108,6 +110,8 @@ def test_what_the_page_and_scripts_need_answers(here: Visitor, there: Visitor) -
         assert asset
         event = one.post("/gradio_api/call/tasks", {"data": []}).json()["event_id"]
         known = {"asset": asset[1], "event": event, "upload": uploaded(one)}
+        joined = {"data": [], "fn_index": one.events.id("tasks"), "session_hash": "abc"}
+        assert one.post("/gradio_api/queue/join", joined).status_code == 200
         for (method, _), path in ((one, path) for one, path in STAY.items() if path):
             found = status_of(one, method, path.format(**known))
             assert found != 404, (method, path)

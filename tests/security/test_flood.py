@@ -110,8 +110,10 @@ HEAVY: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("fields", HEAVY.values(), ids=HEAVY)
 def test_what_one_asks_keeps_nobody_else_waiting(sea: Program, fields: dict[str, Any]) -> None:
     one = Visitor.come(sea)
+    event = one.events.id("pressed")
+    given = one.events.inputs(event, **{"prompt": "a fox", "nonce": nonce(), **fields})
     with costs(sea):
-        one.press(**{"prompt": "a fox", **fields})
+        assert one.run(event, given).status_code in (200, 400)
     one.http.close()
 
 
@@ -175,6 +177,25 @@ def looking(other: Visitor, *paths: str, every: float = 0.2) -> Iterator[list[fl
         finally:
             over.set()
             end.result()
+
+
+def test_who_reads_slowly_holds_a_part_of_the_files_and_not_all(tmp_path: Path) -> None:
+    """An answer under way is a connection and a file; nobody else waits for either."""
+    program = app_at(tmp_path / "data", **SPACE)
+    program.command = ["bash", "-c", f"ulimit -n 300; exec {' '.join(program.command)}"]
+    program.start()
+    one = Visitor.come(program, patient=False)
+    with ExitStack() as stack:
+        stack.callback(program.stop, signal.SIGKILL)
+        files = {"files": ("a.png", bytes(20_000_000), "image/png")}
+        (path,) = one.post("/gradio_api/upload", files=files).json()
+        told = Counter[int]()
+        for number in range(80):
+            headers = {"x-forwarded-for": f"192.0.2.{number}"}
+            file = one.http.stream("GET", f"/gradio_api/file={path}", headers=headers)
+            told[stack.enter_context(file).status_code] += 1
+        assert told == {200: 50, 429: 30}
+        assert one.get(f"{STUDIO}/events-that-are-none").status_code == 404
 
 
 def test_who_listens_takes_a_part_of_the_connections_and_not_all(tmp_path: Path) -> None:

@@ -203,7 +203,12 @@ class Caller:
                 body[name] = any_value()
         if pick.random() < 0.3:
             body["event_data"] = {"task_id": any_value(), "question": any_value()}
-        return self.ask("POST", f"/gradio_api/{pick.choice(('run/predict', 'queue/join'))}", body)
+        path = pick.choice(("run/predict", "queue/join"))
+        described, answer = self.ask("POST", f"/gradio_api/{path}", body)
+        if path == "queue/join" and answer.status_code == 200:
+            session = body["session_hash"] or answer.json()["event_id"]
+            answer = self.who.get("/gradio_api/queue/data", params={"session_hash": session})
+        return described, answer
 
     def press(self) -> tuple[str, httpx.Response]:
         """The form, with values of which most may be sound."""

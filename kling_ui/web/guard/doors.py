@@ -45,15 +45,17 @@ _API, _OURS = re.escape("/gradio_api"), re.escape(PREFIX)
 _NAME = r"[A-Za-z0-9_-]{1,64}"
 DOORS = (
     # the page itself; its own question whether somebody logged in comes with it
-    Door("GET HEAD", "/", to="all", counted=2),
+    Door("GET HEAD", "/", to="all", counted=5),
     Door("GET HEAD", r"/(assets|static)/[\w./@+-]+", to="all", counted=0.1),
-    Door("GET HEAD", r"/(theme\.css|favicon\.ico|robots\.txt|manifest\.json)", to="all"),
-    Door("GET HEAD", r"/pwa_icon(/\d{1,4})?", to="all"),
+    Door(
+        "GET HEAD", r"/(theme\.css|favicon\.ico|robots\.txt|manifest\.json)", to="all", counted=0.1
+    ),
+    Door("GET HEAD", r"/pwa_icon(/\d{1,4})?", to="all", counted=0.1),
     Door("POST", "/login/?", to="all", largest=4 * KILO),
     Door("GET", "/logout", to="all", led=False),
-    Door("GET", f"{_API}/(theme\\.css|startup-events|app_id)/?", to="all"),
+    Door("GET", f"{_API}/(theme\\.css|startup-events|app_id)/?", to="all", counted=0.1),
     # what pages and scripts use
-    Door("GET", "/config/?", counted=1),
+    Door("GET", "/config/?", counted=5),
     Door("GET", f"{_API}/info/?", counted=1),
     Door("GET", f"{_API}/heartbeat/{_NAME}", counted=1, held=True),
     Door("GET", f"{_API}/(queue/data|upload_progress)", counted=1, held=True),
@@ -64,11 +66,11 @@ DOORS = (
     Door(
         "POST", f"{_API}/upload/?", largest=UPLOAD, patience=UPLOAD_PATIENCE, counted=20, file=True
     ),
-    Door("GET HEAD", rf"{_API}/file=(?!https?:)[^\x00-\x1f\\]+", counted=0.2),
+    Door("GET HEAD", rf"{_API}/file=(?!https?:)[^\x00-\x1f\\]+", counted=0.3),
     # ours
     Door("POST", rf"{_OURS}/callbacks/[^/]+/[^/]+", to="all", largest=LARGEST, called=True),
     Door("GET HEAD", rf"{_OURS}/(assets/[\w./-]+|placeholder/\d{{1,4}}x\d{{1,4}})", counted=0.1),
-    Door("GET HEAD", rf"{_OURS}/pictures/\w+(/\d+)?", counted=0.1),
+    Door("GET HEAD", rf"{_OURS}/pictures/\w+(/\d+)?", counted=0.3),
     Door("GET", rf"{_OURS}/events", counted=1, weighed=True, held=True),
     Door("GET", rf"{_OURS}/(tasks|account|comparisons)(/[\w.-]+)*", counted=1, weighed=True),
     Door("POST", rf"{_OURS}/zip", largest=LARGEST, counted=5),

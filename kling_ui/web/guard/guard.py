@@ -31,6 +31,7 @@ WEIGHT = 100_000  # bytes that go out as one ask, where they are made for the as
 UPLOADED = Rate(a_second=140_000, at_once=300_000_000)  # bytes from one address: 500 MB an hour
 SMALLEST_UPLOAD = 100_000  # bytes; a file of less costs as much
 NEAR, MOST_HELD = 200, 3000  # connections held open: from one address, and in all
+NEAR_AT_ONCE = 400  # other answers under way to one address; who reads slowly holds a file, too
 
 UNKNOWN_HOST = Text(
     "This program does not answer under the name “{host}”. If it should, add it to "
@@ -77,6 +78,8 @@ class Guard:
         self._bytes = Pace(UPLOADED)
         held = min(MOST_HELD, raise_file_limit() // 3)
         self._crowd = Crowd(near=min(NEAR, held) if space else held, most=held)
+        most = held // 2
+        self._answers = Crowd(near=min(NEAR_AT_ONCE, most) if space else most, most=most)
 
     def around(self, app: ASGIApp) -> ASGIApp:
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
@@ -104,6 +107,7 @@ class Guard:
             await drained(receive, largest=UPLOAD, patience=2.0)
             await refusal(scope, 507, NO_ROOM)(scope, receive, send)
             return
+        crowd = self._crowd if door.held else self._answers
         inner = {
             **scope,
             KNOWN: known,
@@ -112,16 +116,14 @@ class Guard:
         }
         if door.weighed:
             send = self._weighing(send, inner)
-        if scope["path"].startswith("/login") and self._login:
-            await self._log_in(app, inner, receive, send, door)
-        elif door.file:
-            async with self._uploads.coming():
+        with crowd.holding(inner[CALLER]):
+            if scope["path"].startswith("/login") and self._login:
+                await self._log_in(app, inner, receive, send, door)
+            elif door.file:
+                async with self._uploads.coming():
+                    await _within(app, inner, receive, send, door)
+            else:
                 await _within(app, inner, receive, send, door)
-        elif door.held:
-            with self._crowd.holding(inner[CALLER]):
-                await _within(app, inner, receive, send, door)
-        else:
-            await _within(app, inner, receive, send, door)
 
     def _refusal(
         self, scope: Scope, headers: Headers, door: Door | None, *, known: bool
@@ -145,7 +147,8 @@ class Guard:
             size = max(SMALLEST_UPLOAD, said_size(headers) or door.largest)
             if wait := self._bytes.wait(self._caller(scope), size):
                 return refusal(scope, 429, TOO_OFTEN, **{"retry-after": str(math.ceil(wait))})
-        if door.held and self._crowd.full(self._caller(scope)):
+        crowd = self._crowd if door.held else self._answers
+        if crowd.full(self._caller(scope)):
             return refusal(scope, 429, TOO_OFTEN, **{"retry-after": "10"})
         return None
 
@@ -233,6 +236,6 @@ async def _within(app: ASGIApp, scope: Scope, receive: Receive, send: Send, door
 
 def _address(scope: Scope, *, proxied: bool) -> str:
     """The address of whoever asks; all but the last that was forwarded can be made up."""
-    if proxied and (forwarded := Headers(scope=scope).getlist("x-forwarded-for")):
-        return forwarded[-1].rpartition(",")[2].strip()
-    return str((scope.get("client") or ("",))[0])
+    came_from = str((scope.get("client") or ("",))[0])
+    forwarded = Headers(scope=scope).getlist("x-forwarded-for") if proxied else []
+    return forwarded[-1].rpartition(",")[2].strip() or came_from if forwarded else came_from

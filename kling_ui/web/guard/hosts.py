@@ -42,9 +42,9 @@ class Hosts:
     def asked_from_here(self, scope: Scope, headers: Headers, *, led: bool = True) -> bool:
         """Whether a page of ours asks, or a script. A browser tells of another one's by `Origin`
         or `Sec-Fetch-Site`; what another page may do is lead here, where that is `led`."""
-        origin = headers.get("origin")
-        if origin is not None and _place(origin) not in self._own(headers, origin):
-            return False
+        for origin in headers.getlist("origin"):
+            if _place(origin) not in self._own(headers, origin):
+                return False
         site = headers.get("sec-fetch-site", "none")
         leads = headers.get("sec-fetch-mode") == "navigate" and scope["method"] in SAFE
         return site in HERE or (leads and led)

@@ -52,9 +52,17 @@ class Pace:
 def neighbourhood(address: str) -> str:
     """An address as one caller has it: who has one of IPv6 has a whole network of them."""
     try:
-        found = ip_address(address)
+        found = ip_address(_without_port(address).partition("%")[0])
     except ValueError:
         return address[:64]
     if isinstance(found, IPv6Address):
         return str(found.ipv4_mapped or found.exploded[:19])
     return str(found)
+
+
+def _without_port(address: str) -> str:
+    """Some proxies forward it as well."""
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    host, _, port = address.partition(":")
+    return host if port.isdigit() else address
