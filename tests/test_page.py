@@ -15,6 +15,7 @@ import gradio as gr
 import pytest
 import pytest_asyncio
 from gradio.queueing import Queue
+from gradio.state_holder import SessionState
 from starlette.requests import Request
 
 from kling_ui.fields import KEPT
@@ -231,6 +232,8 @@ async def test_the_same_reference_written_by_many_at_once_is_whole(quiet: Studio
         {"path": "\ud800"},
         {"path": "x" * 5000},
         {"path": ["x"]},
+        {"meta": {"_type": "gradio.FileData"}},
+        {"url": "/etc/passwd"},
         KEPT + "0" * 64 + ".png",
     ],
 )
@@ -250,11 +253,21 @@ async def test_a_picture_kept_for_another_is_not_had_by_its_name(
         assert request.image == ""
 
 
+async def test_gradio_keeps_nothing_of_what_a_session_said(built: Page) -> None:
+    """It would, 9 MB for a list of 360 kB, for each of 500 sessions."""
+    state, prompt = SessionState(built.blocks), built.composer.form.components["prompt"]._id
+    state._update_value_in_config(prompt, "x" * 100_000)
+    assert "x" * 100 not in json.dumps(state.config_values[prompt], default=str)
+
+
 async def test_an_address_is_taken_as_it_was_pasted(uploads: Uploads) -> None:
     request, problems = await uploads.draft(
         {"prompt": "x", "image_url": " https://example.com/a.png\n"}
     )
     assert (request.image, problems) == ("https://example.com/a.png", {})
+    for named in ({"path": "https://example.com/a.png"}, {"url": "https://example.com/a.png"}):
+        request, problems = await uploads.draft({"prompt": "x", "image": named})
+        assert (request.image, problems) == ("https://example.com/a.png", {})
     request, problems = await uploads.draft({"prompt": "x", "image_url": " \n", "image": None})
     assert (request.image, problems) == ("", {})
 

@@ -169,9 +169,12 @@ class Uploads:
         why it cannot be used. The name of a reference is nothing a caller may give: the picture
         may be another one's."""
         if isinstance(given, Mapping):
-            given = str(given.get("path") or "")
-            if path := self._uploaded(given):
+            named = str(given.get("path") or given.get("url") or "")
+            if path := self._uploaded(named):
                 return await self._name(path, whose)
+            if given and not named:
+                return NOT_AN_UPLOAD
+            given = named
         if is_blank(given):
             return ""
         address = read_line(given)

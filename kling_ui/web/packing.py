@@ -4,6 +4,7 @@ for everybody who comes, a fifth of a second of the event loop at every first vi
 from __future__ import annotations
 
 import asyncio
+import gzip
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from .links import PREFIX
 
 MOST_KEPT = 16 * 1024 * 1024  # bytes of packed files
 QUALITY = 6  # of 11: smaller than Gradio's own 4, and three times as slow
+ENCODINGS = ("br", "gzip")  # the better one first, which browsers take over https only
 _NAME = r"(?:[\w@+-][\w.@+-]*/)*[\w@+-][\w.@+-]*\.(?:js|css|svg|json)"
 GRADIOS = re.compile(rf"/(?:assets|static)/{_NAME}", re.ASCII)
 OURS = re.compile(rf"{re.escape(PREFIX)}/assets/[^/]+/({_NAME})", re.ASCII)
@@ -25,6 +27,8 @@ OURS = re.compile(rf"{re.escape(PREFIX)}/assets/[^/]+/({_NAME})", re.ASCII)
 # loads; there is no video here
 PLAYER = re.compile(r"/assets/hls-[\w-]+\.js", re.ASCII)
 _EXPORTS = re.compile(rb"export\{([\w$]+ as [\w$]+(?:,[\w$]+ as [\w$]+)*)\};?\s*$")
+
+_Name = tuple[str, str]  # and how it is packed
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +45,15 @@ class Packing:
     """Files do not change while the program runs. Asked for in part, they come whole."""
 
     def __init__(self) -> None:
-        self._files: dict[str, _File] = {}
+        self._files: dict[_Name, _File] = {}
         self._kept = 0
-        self._busy: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._busy: WeakValueDictionary[_Name, asyncio.Lock] = WeakValueDictionary()
         self._thread = ThreadPoolExecutor(1, "packing")
 
     def around(self, app: ASGIApp) -> ASGIApp:
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
             name = _file_asked_for(scope)
-            if not name:
+            if name is None:
                 await app(scope, receive, send)
                 return
             async with self._busy.setdefault(name, asyncio.Lock()):  # one in memory at a time
@@ -64,16 +68,17 @@ class Packing:
 
         return serve
 
-    async def _kept_as(self, name: str, answer: _Answer) -> bool:
+    async def _kept_as(self, name: _Name, answer: _Answer) -> bool:
         if answer.status != 200 or "content-encoding" in Headers(raw=answer.headers):
             return False
         loop = asyncio.get_running_loop()
-        body = _idle(bytes(answer.body)) if PLAYER.fullmatch(name) else bytes(answer.body)
-        file = await loop.run_in_executor(self._thread, _packed, answer.headers, body)
-        if self._kept + len(file.body) > MOST_KEPT:
+        file, encoding = name
+        body = _idle(bytes(answer.body)) if PLAYER.fullmatch(file) else bytes(answer.body)
+        packed = await loop.run_in_executor(self._thread, _packed, answer.headers, body, encoding)
+        if self._kept + len(packed.body) > MOST_KEPT:
             return False
-        self._files[name] = file
-        self._kept += len(file.body)
+        self._files[name] = packed
+        self._kept += len(packed.body)
         return True
 
 
@@ -93,16 +98,18 @@ class _Answer:
         await _sent(self.status, self.headers, bytes(self.body), send)
 
 
-def _file_asked_for(scope: Scope) -> str:
-    """Its name, whichever digest stands before one of ours; empty where it is none to pack."""
+def _file_asked_for(scope: Scope) -> _Name | None:
+    """Its name, whichever digest stands before one of ours, and how to pack it; None where it is
+    none to pack."""
     if scope["type"] != "http" or scope["method"] != "GET":
-        return ""
+        return None
     headers, path = Headers(scope=scope), scope["path"]
-    if "br" not in headers.get("accept-encoding", ""):
-        return ""
-    if ours := OURS.fullmatch(path):
-        return ours[1]
-    return path if GRADIOS.fullmatch(path) else ""
+    taken = headers.get("accept-encoding", "")
+    encoding = next((one for one in ENCODINGS if one in taken), "")
+    ours = OURS.fullmatch(path)
+    if not encoding or not (ours or GRADIOS.fullmatch(path)):
+        return None
+    return (ours[1] if ours else path), encoding
 
 
 def _idle(player: bytes) -> bytes:
@@ -114,10 +121,13 @@ def _idle(player: bytes) -> bytes:
     return none + b",".join(b"none as " + name for name in names) + b"};\n"
 
 
-def _packed(headers: list[tuple[bytes, bytes]], body: bytes) -> _File:
-    packed = brotli.compress(body, mode=brotli.MODE_TEXT, quality=QUALITY)
+def _packed(headers: list[tuple[bytes, bytes]], body: bytes, encoding: str) -> _File:
+    if encoding == "br":
+        packed = brotli.compress(body, mode=brotli.MODE_TEXT, quality=QUALITY)
+    else:
+        packed = gzip.compress(body, QUALITY, mtime=0)
     told = MutableHeaders(raw=[*headers])
-    told["content-encoding"], told["content-length"] = "br", str(len(packed))
+    told["content-encoding"], told["content-length"] = encoding, str(len(packed))
     told.add_vary_header("accept-encoding")
     return _File(told.raw, packed)
 
