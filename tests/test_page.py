@@ -29,6 +29,7 @@ from kling_ui.task import RemotePicture, State, Task, is_id
 from kling_ui.text import Lang
 from kling_ui.ui.endpoints import Endpoints
 from kling_ui.ui.form import COMPARED, NOT_AN_UPLOAD, Uploads
+from kling_ui.ui.habits import Calls
 from kling_ui.ui.page import BOOT, FEED, LOGIN, Page
 from kling_ui.ui.stage import columns_for
 from kling_ui.ui.words import SCRIPT, login_facts
@@ -258,6 +259,22 @@ async def test_gradio_keeps_nothing_of_what_a_session_said(built: Page) -> None:
     state, prompt = SessionState(built.blocks), built.composer.form.components["prompt"]._id
     state._update_value_in_config(prompt, "x" * 100_000)
     assert "x" * 100 not in json.dumps(state.config_values[prompt], default=str)
+
+
+async def test_answers_that_are_kept_for_somebody_are_counted(built: Page) -> None:
+    calls, queue = Calls(built.blocks), built.blocks._queue
+    for session, kept in (("gone", False), ("there", True)):
+        queue.pending_event_ids_session[session] = {"a", "b"}
+        if kept:
+            queue.pending_messages_per_session[session] = asyncio.Queue()
+    assert [calls.there(one) for one in ("gone", "there", "none")] == [False, True, False]
+    assert [calls.unread(one) for one in ("gone", "there", "none")] == [0, 2, 0]
+    calls.forget("there")
+    assert calls.unread("there") == 0
+    named = {one.api_name: number for number, one in built.blocks.fns.items()}
+    assert calls.queued(named["submit"])
+    judged = next(number for number, one in built.blocks.fns.items() if not one.queue)
+    assert not any(map(calls.queued, (judged, -1, "0", None, [], 1.5)))
 
 
 async def test_an_address_is_taken_as_it_was_pasted(uploads: Uploads) -> None:

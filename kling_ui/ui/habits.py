@@ -41,7 +41,9 @@ class Calls:
         return session in self._blocks._queue.pending_messages_per_session
 
     def unread(self, session: str) -> int:
-        return len(self._blocks._queue.pending_event_ids_session.get(session, ()))
+        """Of whoever went away meanwhile nothing is kept but names."""
+        waiting = self._blocks._queue.pending_event_ids_session.get(session, ())
+        return len(waiting) if self.there(session) else 0
 
     def forget(self, session: str) -> None:
         """Gradio itself keeps the answers of the latest sessions only, but the names of all."""
