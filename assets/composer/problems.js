@@ -78,7 +78,8 @@
     { type: "button", className: "add-key", textContent: kling.say("add_key") });
 
   function focusFirst() {
-    const first = document.querySelector(".field.wrong");
+    const first = document.querySelector(".field.wrong"), fold = first?.closest(".fold");
+    if (fold) kling.openFold(fold, true); // closed again since it was told
     (first ?? document.querySelector("#problems:not(:empty)"))?.scrollIntoView({ block: "nearest" });
     first?.querySelector("input, textarea")?.focus({ preventScroll: true });
   }

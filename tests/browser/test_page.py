@@ -163,6 +163,7 @@ def test_a_problem_inside_a_closed_fold_opens_it_and_nothing_typed_is_lost(
     page = visit(app.url)
     page.click(".fold-head")
     page.fill("#field-callback_url textarea", "nonsense")
+    expect(page.locator("#field-callback_url .problem")).to_be_visible()  # judged, and told
     page.click(".fold-head")
     expect(page.locator("#field-callback_url")).to_be_hidden()
     ask(page, "a callback")
