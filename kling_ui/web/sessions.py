@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..text import Text
-from .answers import missing, refusal
+from .answers import UNREADABLE, missing, refusal
 from .owner import NO_IDENTITY, NOBODY, owner_of_scope
 
 LARGEST = 1024  # bytes of an answer that names a call
@@ -37,7 +37,6 @@ _ASKED = {  # named in the query
 _KEPT = re.compile(r"/gradio_api/heartbeat/([^/]+)")
 _CALLED = re.compile(r"/gradio_api/call/\w+/([^/]+)")
 
-TANGLED = Text("That cannot be read.", "无法读取。")
 UNREAD = Text(
     "{most} answers wait to be read. Read them, or begin a new session.",
     "有 {most} 个结果尚未读取。请先读取，或开始新的会话。",
@@ -76,7 +75,7 @@ class Sessions:
                 if begins:
                     said, receive = await _said(receive)
             except Tangled:
-                refused: Response | None = refusal(scope, 400, TANGLED)
+                refused: Response | None = refusal(scope, 400, UNREADABLE)
             else:
                 refused = self._refusal(scope, path, said, owner)
             if refused:

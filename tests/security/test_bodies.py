@@ -114,7 +114,7 @@ def test_what_turns_out_to_be_too_large_is_not_kept(
 
 
 def test_an_upload_of_many_files_is_none(here: Visitor) -> None:
-    for number, status in ((4, 200), (50, 413)):
+    for number, status in ((1, 200), (4, 200), (6, 413), (50, 413)):
         files = [("files", (f"{k}.txt", b"x")) for k in range(number)]
         assert here.post("/gradio_api/upload", files=files).status_code == status
 
@@ -403,12 +403,6 @@ def test_a_form_that_is_none_uploads_nothing_and_breaks_nothing(
     assert uploaded(here, content) in (200, 400, 413, 422)
     for kind in ("multipart/form-data", "text/plain", ""):
         assert uploaded(here, content, kind) in (400, 413, 422)
-
-
-def test_more_files_at_once_than_a_page_sends_are_refused(here: Visitor) -> None:
-    file = part("files", file="a.png")
-    assert uploaded(here, file + b"--b--\r\n") == 200
-    assert uploaded(here, file * 6 + b"--b--\r\n") == 413
 
 
 def test_json_that_is_no_forms_goes_no_further(there: Visitor) -> None:

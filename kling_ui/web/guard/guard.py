@@ -237,5 +237,5 @@ async def _within(app: ASGIApp, scope: Scope, receive: Receive, send: Send, door
 def _address(scope: Scope, *, proxied: bool) -> str:
     """The address of whoever asks; all but the last that was forwarded can be made up."""
     came_from = str((scope.get("client") or ("",))[0])
-    forwarded = Headers(scope=scope).getlist("x-forwarded-for") if proxied else []
-    return forwarded[-1].rpartition(",")[2].strip() or came_from if forwarded else came_from
+    forwarded = ",".join(Headers(scope=scope).getlist("x-forwarded-for")) if proxied else ""
+    return forwarded.rpartition(",")[2].strip() or came_from
