@@ -112,7 +112,7 @@ def test_who_brought_a_key_for_all_is_told_that_it_is_gone_and_nobody_else(
         program.stop(signal.SIGTERM)
         program.start()
         for page in pages:
-            page.goto(program.url)
+            page.wait_for_selector("input[type=password]")  # of its own accord
             come(page, "Demo")
         expect(mine.locator("#banner")).to_contain_text(GONE["en-US"])
         expect(other.locator("#banner")).not_to_contain_text(GONE["en-US"])
