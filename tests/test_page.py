@@ -411,6 +411,18 @@ async def test_whatever_is_named_as_a_task_nothing_raises(built: Page, odd: Any)
         await Endpoints(built.studio, built.composer.uploads).task(odd, ann)
 
 
+@pytest.mark.parametrize(
+    ("asked", "answered"),
+    [(7, 7), (0, 0), (2**53 - 1, 2**53 - 1), (2**53, 0), (-(2**64), 0), (10**400, 0), ("7", 0)],
+)
+async def test_an_answer_names_the_question_or_none_where_no_answer_could_hold_it(
+    built: Page, asked: Any, answered: int
+) -> None:
+    event = gr.EventData(None, {"task_id": "", "question": asked})
+    _, question = await built.actions.show(event, asked_by("ann"))
+    assert question == answered
+
+
 @pytest.mark.parametrize("odd", [None, "", 7, ["x"], "A" * 32, "\ud800", "x" * 100_000])
 async def test_a_press_without_a_sound_number_gets_one(page: Page, quiet: Studio, odd: Any) -> None:
     ann = asked_by("ann")

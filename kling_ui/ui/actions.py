@@ -22,6 +22,7 @@ from .stage import Stage, on_stage
 TOO_LATE = Text(
     "It has moved on meanwhile: nothing was sent again.", "任务状态已变化：没有再次发送。"
 )
+LARGEST = 2**53 - 1  # a browser counts no further, and an answer's JSON little further
 LABELS = {name: spec.label for name, spec in SPECS.items()}
 
 
@@ -38,7 +39,7 @@ class Actions:
             task, question = await self._task(event.task_id, request), event.question
         except (AttributeError, TypeError):  # an event may come without data, or with any
             task, question = None, 0
-        number = question if isinstance(question, int) else 0
+        number = question if isinstance(question, int) and abs(question) <= LARGEST else 0
         return self.stage.show(task, base_of(request)), number
 
     async def use_settings(self, task_id: Any, request: gr.Request) -> dict[Any, Any]:
