@@ -14,7 +14,7 @@ from ..program import Program
 from ..security.conftest import ANN, running
 from ..security.test_login import LAN, PASSWORD
 from ..security.wire import paid
-from .test_space import GONE, bring, pill
+from .test_space import BACK, GONE, bring, pill
 
 pytestmark = pytest.mark.browser
 
@@ -112,7 +112,8 @@ def test_who_brought_a_key_for_all_is_told_that_it_is_gone_and_nobody_else(
         program.stop(signal.SIGTERM)
         program.start()
         for page in pages:
-            page.wait_for_selector("input[type=password]")  # of its own accord
+            # of its own accord
+            expect(page.locator("input[type=password]")).to_be_visible(timeout=BACK)
             come(page, "Demo")
         expect(mine.locator("#banner")).to_contain_text(GONE["en-US"])
         expect(other.locator("#banner")).not_to_contain_text(GONE["en-US"])

@@ -334,10 +334,8 @@ def test_what_everybody_has_to_know_goes_before_the_demo_and_behind_what_is_lost
         page.route(EVENTS, lambda r: r.fulfill(body=said[0], content_type="text/event-stream"))
 
     page = visit(space.url, before=before)
-    banner, lost = (
-        page.locator("#banner"),
-        "The connection to the studio is lost; it is tried again.",
-    )
+    banner = page.locator("#banner")
+    lost = "The connection to the studio is lost; it is tried again."
     expect(banner).to_have_text(lost)
     shown = page.evaluate("banners")
     full = shown.index(["notice", "The disk is full."])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +65,9 @@ def local(bank: Payments, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.fixture
 def visitor(space: Program) -> Iterator[Callable[..., Visitor]]:
     """``visitor()`` is somebody new with the Space's page open; ``page=False``: without."""
-    came: list[Visitor] = []
+    with ExitStack() as leaving:
 
-    def come(*, page: bool = True, **options: Any) -> Visitor:
-        came.append((Visitor.come if page else Visitor)(space, **options))
-        return came[-1]
+        def come(*, page: bool = True, **options: Any) -> Visitor:
+            return leaving.enter_context((Visitor.come if page else Visitor)(space, **options))
 
-    yield come
-    for one in came:
-        one.http.close()
+        yield come

@@ -9,7 +9,7 @@ import signal
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -86,17 +86,14 @@ def purse(till: Payments, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.fixture
 def come() -> Iterator[Come]:
     """``come(program)`` is somebody new, from an address of their own unless it is said."""
-    came: list[Visitor] = []
+    with ExitStack() as leaving:
 
-    def come(program: Program, **options: Any) -> Visitor:
-        one = Visitor(program, cookie=f"kling_owner={nonce()}", **options)
-        one.events = events_of(program)
-        came.append(one)
-        return one
+        def come(program: Program, **options: Any) -> Visitor:
+            one = Visitor(program, cookie=f"kling_owner={nonce()}", **options)
+            one.events = events_of(program)
+            return leaving.enter_context(one)
 
-    yield come
-    for one in came:
-        one.http.close()
+        yield come
 
 
 _pages: dict[str, Any] = {}

@@ -9,6 +9,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -47,15 +48,8 @@ def target(till: Payments, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 @pytest.fixture
 def come(target: Program) -> Iterator[Callable[[], Visitor]]:
     """``come()`` is somebody new with the page open."""
-    came: list[Visitor] = []
-
-    def visitor() -> Visitor:
-        came.append(Visitor.come(target, space=False))
-        return came[-1]
-
-    yield visitor
-    for one in came:
-        one.http.close()
+    with ExitStack() as leaving:
+        yield lambda: leaving.enter_context(Visitor.come(target, space=False))
 
 
 TEXTS = (
@@ -116,6 +110,11 @@ NEAR: dict[str, tuple[Any, ...]] = {
     "compare_ratios": (["5:4"], [None], ["1:1"] * 40, "1:1"),
     "nonce": ("x", "0" * 33),
 }
+
+
+def in_address(text: str) -> str:
+    """As much of it as an address can say."""
+    return text.encode("utf-8", "replace").decode()
 
 
 class Nonsense:
@@ -220,7 +219,7 @@ class Caller:
         described, answer = self.ask("POST", f"/gradio_api/{path}", body)
         if path == "queue/join" and answer.status_code == 200:
             session = body["session_hash"] or answer.json()["event_id"]
-            if session == session.encode("utf-8", "replace").decode():  # else no address names it
+            if session == in_address(session):  # else nobody can ask for it
                 answer = self.who.get("/gradio_api/queue/data", params={"session_hash": session})
         return described, answer
 
@@ -253,12 +252,12 @@ class Caller:
     def route(self) -> tuple[str, httpx.Response]:
         method, path = self.random.choice(self.own)
         word = self.random.choice((self.nonsense.text(), *self.nonsense.known))
-        word = httpx.QueryParams({"x": word.encode("utf-8", "replace").decode()}).__str__()[2:2002]
+        word = str(httpx.QueryParams({"x": in_address(word)}))[2:2002]
         path = path.replace("{w}", str(self.random.randrange(6000))).replace("{h}", "2")
         for name in ("id", "side", "digest", "name"):
             path = path.replace(f"{{{name}}}", word)
         query = {
-            name: self.nonsense.text().encode("utf-8", "replace").decode()[:2000]
+            name: in_address(self.nonsense.text())[:2000]
             for name in ("q", "filter", "offset", "before", "download", "settings", "deep_link")
             if self.random.random() < 0.3
         }

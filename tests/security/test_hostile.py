@@ -18,7 +18,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -252,16 +252,14 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
 
 @pytest.fixture
 def come(program: Program) -> Iterator[Come]:
-    came: list[Visitor] = []
+    with ExitStack() as leaving:
 
-    def visitor(key: str = "") -> Visitor:
-        came.append(Visitor.come(program))
-        assert not key or came[-1].bring(key) == ""
-        return came[-1]
+        def visitor(key: str = "") -> Visitor:
+            one = leaving.enter_context(Visitor.come(program))
+            assert not key or one.bring(key) == ""
+            return one
 
-    yield visitor
-    for one in came:
-        one.http.close()
+        yield visitor
 
 
 def memory(program: Program, name: str) -> float:

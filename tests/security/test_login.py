@@ -10,6 +10,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -45,16 +47,15 @@ def lan(bank: Payments, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pr
 @pytest.fixture
 def guest(lan: Program) -> Iterator[Come]:
     """``guest()`` has not logged in; every one asks from an address of their own."""
-    came: list[Visitor] = []
+    here = count(1)
+    with ExitStack() as leaving:
 
-    def come() -> Visitor:
-        address = f"127.0.{len(came) + 1}.{next(numbers)}"
-        came.append(Visitor(lan, space=False, patient=False, source=address))
-        return came[-1]
+        def come() -> Visitor:
+            address = f"127.0.{next(here)}.{next(numbers)}"
+            who = Visitor(lan, space=False, patient=False, source=address)
+            return leaving.enter_context(who)
 
-    yield come
-    for one in came:
-        one.http.close()
+        yield come
 
 
 numbers = iter(range(1, 255))

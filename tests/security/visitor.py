@@ -132,6 +132,12 @@ class Visitor:
 
     events: Events
 
+    def __enter__(self) -> Visitor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.close()
+
     def get(self, path: str, **options: Any) -> httpx.Response:
         return self.http.get(path, **options)
 
